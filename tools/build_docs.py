@@ -1,0 +1,186 @@
+"""Build the docs site into `_docs`, with Quarto where it is on PATH and with smalldocs where it is not
+
+Three steps. `prepare`: nbdev processes the notebooks into `_proc`, and the API entries are written from the source.
+`render`: Quarto or smalldocs turns them into HTML. `finish`: the text of every page is taken out of that HTML and put into
+`page.html`, so that both engines give the same site, and what must hold of the site is checked."""
+import ast, functools, re, shutil, subprocess, sys, textwrap, threading, time
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from execnb.nbio import read_nb, write_nb
+from fastcore.script import call_parse
+from nbdev.config import get_config
+from nbdev.doclinks import NbdevLookup, patch_name
+from nbdev.quarto import refresh_quarto_yml
+from nbdev.serve import proc_nbs
+
+from site_pages import finish
+
+cfg = get_config()
+nbs, proc, docs = cfg.nbs_path, cfg.config_path/'_proc', cfg.doc_path
+site_url = (cfg.doc_host + cfg.doc_baseurl).rstrip('/')
+
+# ---- What the source says ----
+
+def _segment(lines, node, stop=None):
+    "The text of `node`, up to the start of the node `stop`"
+    end = (stop.lineno, stop.col_offset) if stop else (node.end_lineno, node.end_col_offset)
+    part = lines[node.lineno-1:end[0]]
+    part[-1] = part[-1][:end[1]] if stop else lines[node.end_lineno-1] # keeps the comment at the end of a line
+    return textwrap.dedent('\n'.join([' '*node.col_offset + part[0][node.col_offset:], *part[1:]]) if part[1:] else part[0].strip()).rstrip()
+
+def _signature(lines, node):
+    "The definition `node` as its author wrote it, with its docments, without its body"
+    head = _segment(lines, node, node.body[0])
+    if not isinstance(node, ast.ClassDef): return head
+    inner = [_segment(lines, o) for o in node.body if isinstance(o, ast.AnnAssign)]
+    inner += [_segment(lines, o, o.body[0]) for o in node.body if isinstance(o, ast.FunctionDef) and o.name=='__init__']
+    return '\n'.join([head, *(textwrap.indent(o, '    ') for o in inner)])
+
+def _remark(lines, node):
+    "The comment beside a constant, or in the lines above it"
+    if m := re.search(r'#\s*(.+)$', lines[node.lineno-1]): return m[1]
+    i = node.lineno-1
+    while lines[i-1].startswith('# ') and not lines[i-1].startswith('# %%'): i -= 1
+    return ' '.join(o[2:] for o in lines[i:node.lineno-1])
+
+@functools.cache
+def public_names():
+    "Name -> `(module, kind, signature, docstring)` for all that the package defines, in the order of the chapters"
+    res = {}
+    for p in sorted(cfg.lib_path.glob('[!_]*.py')):
+        text, mod = p.read_text(encoding='utf-8'), p.stem
+        lines = text.splitlines()
+        for o in ast.parse(text).body:
+            if isinstance(o, (ast.FunctionDef, ast.ClassDef)):
+                res[patch_name(o)] = mod, type(o).__name__, _signature(lines, o), ast.get_docstring(o) or ''
+            if isinstance(o, ast.ClassDef):
+                for f in o.body:
+                    if isinstance(f, ast.FunctionDef):
+                        res[f'{o.name}.{f.name}'] = mod, 'FunctionDef', _signature(lines, f), ast.get_docstring(f) or ''
+            if isinstance(o, ast.Assign) and isinstance(o.targets[0], ast.Name) and not o.targets[0].id.startswith('_'):
+                res[o.targets[0].id] = mod, 'Assign', '', _remark(lines, o)
+    return res
+
+# ---- Step 1: prepare ----
+
+def _api_entry(name, source_below):
+    "Markdown for the API entry of `name`; `source_below`: the whole source follows, so no signature is needed"
+    _,kind,sig,doc = public_names()[name]
+    look = NbdevLookup()
+    parts = [f'### `{name}`', f'[source]({look.code(name)}){{.api-source}}']
+    if not source_below: parts.append(f'```python\n{sig}\n```')
+    return '\n\n'.join([*parts, look.linkify(doc)])
+
+def _prepare_nb(path):
+    "Write the API entries of the processed notebook at `path`"
+    nb = read_nb(path)
+    for c,after in zip(nb.cells, [*nb.cells[1:], None]):
+        m = c.cell_type=='code' and re.search(r'^show_doc\(([\w.]+)\)', c.source, flags=re.M)
+        if not m or m[1] not in public_names(): continue
+        below = after and 'Exported source' in after.source and re.search(rf'(def|class) {m[1].split(".")[-1]}\b', after.source)
+        c.outputs = [dict(output_type='display_data', metadata={}, data={'text/markdown': _api_entry(m[1], below)})]
+    write_nb(nb, path)
+
+def _api_index():
+    "Markdown for the page that lists every public name"
+    def _row(name, doc): return f'| `{name}` | {" ".join(doc.split(chr(10)*2)[0].split())} |'
+    out = ['---', 'title: "API: every public name"', 'description: "What the library offers, by chapter"', 'output-file: api.html', '---', '']
+    look = NbdevLookup()
+    for nb in sorted(nbs.glob('[0-9]*.ipynb')):
+        mod = re.sub(r'^\d+_', '', nb.stem)
+        exp = re.search(r'default_exp\s+(\w+)', nb.read_text(encoding='utf-8'))
+        rows = [_row(n, v[3]) for n,v in public_names().items() if exp and v[0]==exp[1] and not re.search(r'(^|\.)_', n)]
+        if rows: out += [f'## {cfg.lib_name}.{exp[1]}', '', f'Chapter [{_title(nb)}]({nb.name}).', '', '| name | what it is |', '|---|---|',
+                         *(look.linkify(o) for o in rows), '']
+    return '\n'.join(out)
+
+def _title(nb): return re.search(r'^# (.+)$', ''.join(read_nb(nb).cells[0].source), flags=re.M)[1].strip()
+
+def _not_found():
+    return ('---\ntitle: Page not found\ndescription: "There is no page here"\n---\n\n'
+            f'There is no page at this address. All of the book is on [its first page]({site_url}/).\n')
+
+def prepare():
+    "Process the notebooks of `nbs` into `_proc`"
+    refresh_quarto_yml()
+    for p in proc.glob('*.ipynb'):
+        if not (nbs/p.name).exists(): p.unlink()
+    try: proc_nbs(n_workers=2)
+    except BaseException: # half of it would look up to date next time
+        shutil.rmtree(proc, ignore_errors=True)
+        raise
+    for p in sorted(proc.glob('*.ipynb')): _prepare_nb(p)
+    (proc/'api.qmd').write_text(_api_index(), encoding='utf-8')
+    (proc/'404.qmd').write_text(_not_found(), encoding='utf-8')
+
+# ---- Step 2: render ----
+
+def render():
+    "Render `_proc`; returns the folder of HTML"
+    if shutil.which('quarto'): subprocess.run(['quarto', 'render', str(proc), '--no-cache'], check=True)
+    else:
+        from smalldocs.site import build
+        for w in build(proc, quiet=True).warnings:
+            if not re.search('output-file|html-math-method|broken link', w): print('smalldocs:', w)
+    return proc/docs.name
+
+# ---- Step 3 is in site_pages.py; here they are put together ----
+
+def build():
+    "Build the whole site; returns what is wrong with it"
+    start = time.perf_counter()
+    prepare()
+    pages,problems = finish(render(), docs, cfg)
+    print(f'{len(pages)} pages in {docs.name}/, {time.perf_counter()-start:.1f} s')
+    for o in problems: print('problem:', o)
+    return problems
+
+class Handler(SimpleHTTPRequestHandler):
+    "Serve `_docs` as its host will: also under the base URL, and with the site's own page for what is not there"
+    def __init__(self, *args, **kwargs): super().__init__(*args, directory=docs, **kwargs)
+    def translate_path(self, path): return super().translate_path(path.removeprefix(cfg.doc_baseurl) or '/')
+    def log_message(self, *args): pass
+
+    def send_error(self, code, message=None, explain=None):
+        page = docs/'404.html'
+        if code!=404 or not page.exists(): return super().send_error(code, message, explain)
+        self.send_response(404)
+        self.send_header('Content-Type', 'text/html; charset=utf-8')
+        self.end_headers()
+        self.wfile.write(page.read_bytes())
+
+def preview(port):
+    "Serve the site on this machine; build again whenever a notebook or a tool changes"
+    from watchdog.events import FileSystemEventHandler
+    from watchdog.observers import Observer
+    changed = threading.Event()
+    class Changed(FileSystemEventHandler):
+        def on_any_event(self, event):
+            if event.event_type not in ('opened', 'closed_no_write') and Path(event.src_path).name!='nbdev.yml': changed.set()
+
+    server = ThreadingHTTPServer(('127.0.0.1', port), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    observer = Observer()
+    for p in (nbs, Path(__file__).parent): observer.schedule(Changed(), str(p))
+    observer.start()
+    print(f'http://127.0.0.1:{server.server_port}{cfg.doc_baseurl}/ (stop with Ctrl-C)', flush=True)
+    try:
+        while True:
+            changed.wait()
+            time.sleep(0.5) # an editor writes several times
+            changed.clear()
+            subprocess.run([sys.executable, __file__]) # a fresh process sees the changed modules
+    except KeyboardInterrupt: pass
+
+@call_parse
+def main(
+    serve:bool=False, # Serve the site on this machine, and build again on each change?
+    port:int=3000, # The port to serve on; 0 takes a free one
+    clean:bool=False, # Forget what earlier builds left?
+):
+    "Build the docs site into `_docs`"
+    if clean: shutil.rmtree(proc, ignore_errors=True)
+    problems = build()
+    if serve: preview(port)
+    elif problems: sys.exit(1)

@@ -1,0 +1,236 @@
+"The last step of the docs: rendered HTML becomes the pages of the site, whichever engine rendered it"
+import base64, hashlib, html, json, re, shutil, struct
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import yaml
+from bs4 import BeautifulSoup, Comment, NavigableString
+from jinja2 import Environment, FileSystemLoader
+from latex2mathml.converter import convert as to_mathml
+from markdownify import MarkdownConverter
+
+assets = ['styles.css', 'site.js', 'favicon.svg', 'card.png'] # in nbs/, put beside the pages
+_heading = re.compile('^h[1-6]$')
+_tests = re.compile(r'^\s*(test_\w+\(|assert )', flags=re.M)
+
+class Page:
+    "One page: the text that an engine rendered, and what the site says about it"
+    def __init__(self, path, src):
+        self.soup = BeautifulSoup(path.read_text(encoding='utf-8'), 'html.parser')
+        self.main = self.soup.find('main')
+        self.src = src # the notebook, or None for a page made by a tool
+        self.num = m[1] if (m := re.match(r'(\d+)_', src.name if src else '')) else ''
+        self.title = self.main.find('h1').get_text(strip=True)
+        d = self.soup.find('meta', attrs={'name': 'description'})
+        self.description = d['content'] if d else ''
+        for o in self.main.select('#title-block-header, nav, .code-copy-button, hr, script'): o.decompose()
+        for o in self.main.find_all(string=lambda s: isinstance(s, Comment)): o.extract()
+
+    def new(self, tag, text=None, **attrs):
+        res = self.soup.new_tag(tag, attrs={k.rstrip('_'): v for k,v in attrs.items()})
+        if text is not None: res.string = text
+        return res
+
+# ---- The parts of a page ----
+
+def _code(page):
+    "Code blocks without what an engine put around them"
+    for o in page.main.select('.code-copy-outer-scaffold'): o.unwrap()
+    for o in page.main.select('code a[aria-hidden]'): o.decompose() # Quarto's line anchors
+    for o in page.main.select('details.code-fold'):
+        if o.summary.get_text()=='Exported source':
+            o.summary.decompose()
+            o.name, o.attrs = 'div', {'class': 'source'}
+    for c in page.main.select('div.cell'):
+        c.attrs = {'class': 'cell'}
+        code = c.select_one('code.sourceCode')
+        if code and _tests.search(code.get_text()) and not c.details:
+            c['class'] = 'cell tested'
+            c.append(page.new('p', 'tested', class_='tick', title='This cell asserts; it fails the build when it is wrong'))
+
+def _api(page):
+    "API entries: a heading with its source link, the signature, the docstring; the source when the chapter shows it"
+    for a in page.main.select('a.api-source'):
+        box = a.find_parent('div', class_='cell')
+        head = box.find(_heading)
+        name = head.get_text(strip=True)
+        above = box.find_previous(_heading)
+        while above and above.find_parent(class_='api'): above = above.find_previous(_heading)
+        head.name = f'h{min(int(above.name[1]) + 1, 6)}' if above else 'h2'
+        head.attrs = {'id': name.lower(), 'class': 'api-name'}
+        a.attrs = {'href': a['href'], 'class': 'api-source', 'aria-label': f'source of {name}'}
+        top = page.new('div', class_='api-head')
+        p = a.find_parent('p')
+        head.insert_before(top)
+        top.extend([head.extract(), a.extract()])
+        if p and not p.get_text(strip=True): p.decompose()
+        api = page.new('section', class_='api')
+        box.insert_before(api)
+        body = box.select_one('.cell-output-markdown') or box
+        follow = box.find_next_sibling()
+        api.extend([o.extract() for o in list(body.contents)])
+        box.decompose()
+        if follow and follow.select_one('div.source'): api.append(follow.extract())
+
+def _figures(page, out):
+    "Pictures become files; each sits on a sheet; returns those without a word for who cannot see them"
+    for img in page.main.find_all('img'):
+        src = img.get('src', '')
+        if src.startswith('data:'):
+            kind,data = src.split(',', 1)
+            data = base64.b64decode(data)
+            name = f'img/{hashlib.sha256(data).hexdigest()[:12]}.{kind.split("/")[1].split(";")[0].split("+")[0]}'
+            (out/'img').mkdir(exist_ok=True)
+            (out/name).write_bytes(data)
+            img['src'] = name
+        f = out/unquote(img['src'])
+        if f.suffix=='.png' and f.exists(): # its size, so that the text does not jump when it arrives
+            img['width'],img['height'] = map(str, struct.unpack('>2I', f.read_bytes()[16:24]))
+        img['loading'],img['decoding'] = 'lazy','async'
+        img['class'] = 'sheet'
+        if not img.get('alt', '').strip(): yield f'picture without alt text: {img["src"]}'
+
+def _maths(page):
+    "LaTeX becomes MathML, which browsers draw by themselves"
+    for o in page.main.select('span.math'):
+        tex = o.get_text().strip()[2:-2].strip()
+        display = 'block' if 'display' in o['class'] else 'inline'
+        m = BeautifulSoup(to_mathml(tex, display=display), 'html.parser').math
+        m['alttext'] = tex
+        o.replace_with(m)
+        if '\\' in m.get_text(): yield f'maths that is not understood: {tex}'
+
+def _tables(page):
+    "A wide table scrolls inside its own box"
+    for t in page.main.find_all('table'):
+        if t.find_parent('table'): continue
+        box = t.wrap(page.new('div', class_='scroll'))
+        if 'sd-table' in (box.parent.get('class') or []): box.parent.unwrap()
+
+def _ids(page):
+    "Each heading carries its own id; returns where a level is skipped"
+    last = 1
+    for h in page.main.find_all(_heading):
+        sec = h.find_parent('section', id=True)
+        if not h.get('id') and sec and sec.find(_heading) is h: h['id'] = sec['id']; del sec['id']
+        level = int(h.name[1])
+        if level>last+1: yield f'heading level {level} after {last}: {h.get_text(strip=True)}'
+        last = level
+
+def _links(page, names, site):
+    "Links that an engine or nbdev wrote become relative links to the pages as they are called here"
+    for a in page.main.find_all('a', href=True):
+        url = a['href'].removeprefix(site+'/') if a['href'].startswith(site+'/') and page.href!='404.html' else a['href']
+        if url=='': url = 'index.html'
+        u = urlsplit(url)
+        if u.scheme or u.netloc:
+            if 'target' in a.attrs: del a['target']
+            continue
+        a['href'] = names.get(u.path, u.path) + (f'#{u.fragment}' if u.fragment else '')
+
+def _toc(page):
+    "The sections of the page: `(level, id, html, is_api)`"
+    return [(int(h.name[1]), h['id'], h.decode_contents(), 'api-name' in (h.get('class') or []))
+            for h in page.main.find_all(['h2','h3']) if h.get('id')]
+
+def _index(page):
+    "What search reads: one entry for each section"
+    res = [dict(u=page.href, t=page.title, s='', x=[page.description])]
+    for o in page.main.descendants:
+        if getattr(o, 'name', None) and _heading.match(o.name):
+            res.append(dict(u=f'{page.href}#{o["id"]}', t=page.title, s=o.get_text(strip=True), x=[]))
+        elif type(o) is NavigableString and not o.find_parent([_heading, 'math']): res[-1]['x'].append(o)
+    for o in res: o['x'] = ' '.join(''.join(o['x']).split())
+    return res
+
+# ---- The copy for those who read Markdown ----
+
+class _Markdown(MarkdownConverter):
+    "Code with its language, maths as LaTeX, no buttons"
+    def convert_pre(self, el, text, parent_tags):
+        lang = 'python' if 'python' in ' '.join(el.get('class') or []) else ''
+        return f'\n\n```{lang}\n{el.get_text().strip(chr(10))}\n```\n\n'
+    def convert_math(self, el, text, parent_tags):
+        tex = el.get('alttext') or (el.annotation.get_text() if el.annotation else el.get_text())
+        return f'\n\n$$\n{tex}\n$$\n\n' if el.get('display')=='block' else f'${tex}$'
+    def convert_p(self, el, text, parent_tags):
+        return '' if 'tick' in (el.get('class') or []) else super().convert_p(el, text, parent_tags)
+
+def _markdown(page):
+    body = _Markdown(heading_style='ATX', bullets='-', escape_misc=False).convert_soup(page.main)
+    body = re.sub(r'(\]\([\w-]+)\.html', r'\1.md', body)
+    return re.sub(r'\n{3,}', '\n\n', f'# {page.title}\n\n> {page.description}\n\n{body.strip()}\n')
+
+# ---- The whole ----
+
+def _navigation(nbs, pages):
+    "The groups of the sidebar, from sidebar.yml: `[(name, [page])]`, without the pages that are not there"
+    by_src = {p.src.name: p for p in pages if p.src} | {Path(p.href).with_suffix('.qmd').name: p for p in pages if not p.src}
+    res = []
+    for o in yaml.safe_load((nbs/'sidebar.yml').read_text(encoding='utf-8'))['website']['sidebar']['contents']:
+        name,items = (o['section'], o['contents']) if isinstance(o, dict) else ('', [o])
+        res.append((name, [by_src[i] for i in items if i in by_src]))
+    return [o for o in res if o[1]]
+
+def _broken(out, pages):
+    "Links to pages, files and anchors that do not exist"
+    ids = {p.href: {o['id'] for o in p.main.find_all(id=True)} for p in pages}
+    for p in pages:
+        for a in p.main.find_all('a', href=True):
+            u = urlsplit(a['href'])
+            if u.scheme or u.netloc: continue
+            to = unquote(u.path) or p.href
+            if not (out/to).exists(): yield p, f'link to {a["href"]}: no such page'
+            elif u.fragment and to in ids and unquote(u.fragment) not in ids[to]: yield p, f'link to {a["href"]}: no such anchor'
+
+def finish(rendered, out, cfg):
+    "Make the site in `out` from the pages in `rendered`; returns the pages, and what is wrong with them"
+    site = (cfg.doc_host + cfg.doc_baseurl).rstrip('/')
+    tmp = out.with_name(out.name + '.new')
+    shutil.rmtree(tmp, ignore_errors=True)
+    shutil.copytree(rendered, tmp, ignore=shutil.ignore_patterns('*.html', 'site_libs', 'search.json', 'sitemap.xml', 'robots.txt', '*.llms.md'))
+    for f in assets: shutil.copy(cfg.nbs_path/f, tmp)
+
+    short = lambda stem: re.sub(r'^\d+_', '', stem)
+    srcs = {short(p.stem): p for p in cfg.nbs_path.glob('*.ipynb')}
+    names = {f'{p.stem}.html': f'{short(p.stem)}.html' for p in srcs.values()}
+    pages,problems = [],[]
+    for p in sorted(rendered.glob('*.html')):
+        page = Page(p, srcs.get(short(p.stem)))
+        page.href = f'{short(p.stem)}.html'
+        pages.append(page)
+    for page in pages:
+        _code(page)
+        _api(page)
+        _tables(page)
+        for check in (_figures(page, tmp), _maths(page), _ids(page)): problems += [(page, o) for o in check]
+        _links(page, names, site)
+
+    nav = _navigation(cfg.nbs_path, pages)
+    order = [p for _,ps in nav for p in ps]
+    env = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    version = hashlib.sha256(b''.join((tmp/f).read_bytes() for f in assets)).hexdigest()[:8]
+    css = (tmp/'styles.css').read_text(encoding='utf-8')
+    for p in pages:
+        i = order.index(p) if p in order else None
+        around = dict(prev=order[i-1] if i else None, next=order[i+1] if i is not None and i+1<len(order) else None)
+        text = env.get_template('page.html').render(page=p, body=p.main.decode_contents(), toc=_toc(p), nav=nav, cfg=cfg, site=site,
+                                                    version=version, css=css, order=order, **around)
+        (tmp/p.href).write_text(text, encoding='utf-8')
+        if p in order: (tmp/p.href).with_suffix('.md').write_text(_markdown(p), encoding='utf-8')
+
+    index = [o for p in order for o in _index(p)]
+    (tmp/'search.json').write_text(json.dumps(index, ensure_ascii=False, separators=(',', ':')), encoding='utf-8')
+    urls = ''.join(f'<url><loc>{site}/{"" if p.href=="index.html" else p.href}</loc></url>\n' for p in order)
+    (tmp/'sitemap.xml').write_text('<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
+                                   f'{urls}</urlset>\n', encoding='utf-8')
+    (tmp/'robots.txt').write_text(f'User-agent: *\nAllow: /\n\nSitemap: {site}/sitemap.xml\n', encoding='utf-8')
+    lines = [f'# {cfg.title}', '', f'> {cfg.description}']
+    for name,ps in nav: lines += ['', f'## {name or "Start here"}', '', *(f'- [{p.title}]({site}/{Path(p.href).stem}.md): {p.description}' for p in ps)]
+    (tmp/'llms.txt').write_text('\n'.join(lines) + '\n', encoding='utf-8')
+    (tmp/'.nojekyll').touch()
+
+    problems += _broken(tmp, pages)
+    shutil.rmtree(out, ignore_errors=True)
+    tmp.rename(out)
+    return pages, [f'{p.src.name if p.src else p.href}: {o}' for p,o in problems]
