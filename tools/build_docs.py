@@ -3,7 +3,7 @@
 Three steps. `prepare`: nbdev processes the notebooks into `_proc`, and the API entries are written from the source.
 `render`: Quarto or smalldocs turns them into HTML. `finish`: the text of every page is taken out of that HTML and put into
 `page.html`, so that both engines give the same site, and what must hold of the site is checked."""
-import ast, functools, re, shutil, subprocess, sys, textwrap, threading, time
+import ast, functools, os, re, shutil, subprocess, sys, textwrap, threading, time
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -84,13 +84,15 @@ def _prepare_nb(path):
 
 def _api_index():
     "Markdown for the page that lists every public name"
-    def _row(name, doc): return f'| `{name}` | {" ".join(doc.split(chr(10)*2)[0].split())} |'
+    def _row(name, nb, kind, doc):
+        link = f'[`{name}`]({nb.name}#{name.lower()})' # nbdev links to what is called or built; this finds a constant, too
+        return f'| {link if kind=="Assign" else f"`{name}`"} | {" ".join(doc.split(chr(10)*2)[0].split())} |'
     out = ['---', 'title: "API: every public name"', 'description: "What the library offers, by chapter"', 'output-file: api.html', '---', '']
     look = NbdevLookup()
     for nb in sorted(nbs.glob('[0-9]*.ipynb')):
         mod = re.sub(r'^\d+_', '', nb.stem)
         exp = re.search(r'default_exp\s+(\w+)', nb.read_text(encoding='utf-8'))
-        rows = [_row(n, v[3]) for n,v in public_names().items() if exp and v[0]==exp[1] and not re.search(r'(^|\.)_', n)]
+        rows = [_row(n, nb, v[1], v[3]) for n,v in public_names().items() if exp and v[0]==exp[1] and not re.search(r'(^|\.)_', n)]
         if rows: out += [f'## {cfg.lib_name}.{exp[1]}', '', f'Chapter [{_title(nb)}]({nb.name}).', '', '| name | what it is |', '|---|---|',
                          *(look.linkify(o) for o in rows), '']
     return '\n'.join(out)
@@ -106,6 +108,8 @@ def prepare():
     refresh_quarto_yml()
     for p in proc.glob('*.ipynb'):
         if not (nbs/p.name).exists(): p.unlink()
+    # an import cell is run again for the API entries; that it holds more than imports is no news here
+    os.environ['PYTHONWARNINGS'] = 'ignore:Found cells containing imports'
     try: proc_nbs(n_workers=2)
     except BaseException: # half of it would look up to date next time
         shutil.rmtree(proc, ignore_errors=True)

@@ -41,6 +41,7 @@ def _code(page):
         if o.summary.get_text()=='Exported source':
             o.summary.decompose()
             o.name, o.attrs = 'div', {'class': 'source'}
+            if m := re.match(r'([A-Za-z]\w*) *=', o.get_text().strip()): o['id'] = m[1].lower() # a constant
     for c in page.main.select('div.cell'):
         c.attrs = {'class': 'cell'}
         code = c.select_one('code.sourceCode')
@@ -128,6 +129,30 @@ def _links(page, names, site):
             continue
         a['href'] = names.get(u.path, u.path) + (f'#{u.fragment}' if u.fragment else '')
 
+def _symbols(pages):
+    """Names in code lead to their entries: of functions where they are called, of classes wherever they are. A link that nbdev
+    made to a name without an entry leads to its page, or is no link where the name is private"""
+    ids = {p.href: {o['id'] for o in p.main.find_all(id=True)} for p in pages}
+    entries = {h.get_text(): f'{p.href}#{h["id"]}' for p in pages for h in p.main.select('.api-name') if '.' not in h.get_text()}
+    if not entries: return
+    pattern = re.compile(r'(?<![\w.])(' + '|'.join(sorted(entries, key=len, reverse=True)) + r')\b(?!\s*=[^=])')
+    for p in pages:
+        for a in p.main.select('a[href]:has(> code:only-child)'):
+            to,_,anchor = a['href'].partition('#')
+            name = a.get_text().removesuffix('()')
+            if anchor!=name.lower() or anchor in ids.get(to or p.href, [anchor]): continue
+            if name.startswith('_') or '._' in name: a.unwrap()
+            else: a['href'] = to
+        for s in [s for c in p.main.select('.cell code.sourceCode') for s in c.find_all(string=pattern)]:
+            before = s.previous_element if isinstance(s.previous_element, NavigableString) else ''
+            if s.parent.name=='span' or str(before).endswith('.') or str(before) in ('def', 'class', 'import', 'from'): continue
+            out,last = [],0
+            for m in pattern.finditer(s):
+                if not (m[1][0].isupper() or s[m.end():m.end()+1]=='('): continue
+                out += [s[last:m.start()], p.new('a', m[1], href=entries[m[1]], class_='symbol')]
+                last = m.end()
+            if out: s.replace_with(*[o for o in [*out, s[last:]] if o])
+
 def _toc(page):
     "The sections of the page: `(level, id, html, is_api)`"
     return [(int(h.name[1]), h['id'], h.decode_contents(), 'api-name' in (h.get('class') or []))
@@ -205,6 +230,8 @@ def finish(rendered, out, cfg):
         _tables(page)
         for check in (_figures(page, tmp), _maths(page), _ids(page)): problems += [(page, o) for o in check]
         _links(page, names, site)
+
+    _symbols(pages)
 
     nav = _navigation(cfg.nbs_path, pages)
     order = [p for _,ps in nav for p in ps]

@@ -1,0 +1,166 @@
+"The built site, in a real browser. Builds `_docs` when it is not there; without a browser these tests are skipped and say so"
+import os, shutil, subprocess, sys, threading
+from collections import defaultdict
+from configparser import ConfigParser
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+root = Path(__file__).resolve().parent.parent
+docs = root/'_docs'
+ini = ConfigParser(delimiters=['='])
+ini.read(root/'settings.ini', encoding='utf-8')
+baseurl = ini['DEFAULT']['doc_baseurl']
+modes = dict(light=('light', 1280), dark=('dark', 1280), phone=('dark', 390), small_phone=('light', 320))
+flags = ('--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update '
+         '--disable-sync').split()
+
+class Handler(SimpleHTTPRequestHandler):
+    def translate_path(self, path): return super().translate_path(path.removeprefix(baseurl) or '/') # as it is published
+    def log_message(self, *args): pass
+
+@pytest.fixture(scope='module')
+def site():
+    "The address of the site, served on this machine"
+    if not (docs/'index.html').exists():
+        r = subprocess.run([sys.executable, 'tools/build_docs.py'], cwd=root, capture_output=True, text=True, timeout=300)
+        if not (docs/'index.html').exists(): pytest.skip(f'no _docs, and building it failed: {r.stderr[-500:]}')
+    with ThreadingHTTPServer(('127.0.0.1', 0), partial(Handler, directory=docs)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f'http://127.0.0.1:{server.server_port}'
+        server.shutdown()
+        thread.join()
+
+@pytest.fixture(scope='module')
+def browser():
+    exe = os.environ.get('CHROMIUM') or next(filter(None, map(shutil.which, ['chromium', 'chromium-browser', 'google-chrome'])), None)
+    if not exe: pytest.skip('no browser: install chromium, or give its path in $CHROMIUM')
+    sync = pytest.importorskip('playwright.sync_api', reason='no playwright: pip install playwright')
+    with sync.sync_playwright() as p:
+        b = p.chromium.launch(executable_path=exe, args=flags)
+        yield b
+        b.close()
+
+@pytest.fixture
+def open_page(site, browser):
+    "Opens an address; what goes wrong on the page is in its `problems`"
+    contexts = []
+    def _open(mode='light', path='/index.html'):
+        theme,width = modes[mode]
+        contexts.append(c := browser.new_context(viewport=dict(width=width, height=900), color_scheme=theme, reduced_motion='reduce'))
+        page = c.new_page()
+        page.set_default_timeout(10_000)
+        page.problems = []
+        bad = lambda what: page.problems.append(f'{urlsplit(page.url).path} {mode}: {what}')
+        page.on('console', lambda m: bad(f'console: {m.text}') if m.type in ('error', 'warning') else None)
+        page.on('pageerror', lambda e: bad(f'script: {e}'))
+        page.on('requestfailed', lambda r: None if r.failure=='net::ERR_ABORTED' else bad(f'failed: {r.url}')) # aborted: the page was left
+        page.on('request', lambda r: None if r.url.startswith((site, 'data:')) else bad(f'asks another host: {r.url}'))
+        page.on('response', lambda r: bad(f'status {r.status}: {r.url}') if r.status>=400 else None)
+        page.goto(site + path)
+        return page
+    yield _open
+    for c in contexts: c.close()
+
+look = '''async () => {
+  const imgs = [...document.images]
+  for (const i of imgs) i.loading = 'eager'
+  await Promise.all(imgs.map(i => i.complete || new Promise(done => { i.onload = i.onerror = done })))
+  const root = document.documentElement
+  return {
+    theme: root.dataset.theme, width: root.scrollWidth, room: root.clientWidth,
+    ids: [...document.querySelectorAll('[id]')].map(e => e.id),
+    links: [...document.links].map(a => a.href),
+    dead: imgs.filter(i => !i.naturalWidth).map(i => i.currentSrc),
+    mute: [...document.querySelectorAll('article img')].filter(i => !i.alt.trim()).map(i => i.currentSrc),
+    levels: [...document.querySelectorAll('main :is(h1,h2,h3,h4,h5,h6)')].map(h => +h.tagName[1]),
+  }
+}'''
+
+def _pages(): return sorted(p.name for p in docs.glob('*.html'))
+
+@pytest.mark.parametrize('mode', modes)
+def test_every_page(open_page, site, mode):
+    theme,_ = modes[mode]
+    page = open_page(mode)
+    problems,ids,links = page.problems,{},defaultdict(set)
+    for name in _pages():
+        page.goto(f'{site}/{name}')
+        o = page.evaluate(look)
+        bad = lambda what: problems.append(f'{name} {mode}: {what}')
+        if o['theme']!=theme: bad(f'theme is {o["theme"]}')
+        if o['width']>o['room']: bad(f'{o["width"]} wide where there is room for {o["room"]}')
+        if len(set(o['ids']))<len(o['ids']): bad(f'ids used twice: {sorted({i for i in o["ids"] if o["ids"].count(i)>1})}')
+        if o['levels'][:1]!=[1] or any(b>a+1 for a,b in zip(o['levels'], o['levels'][1:])): bad(f'headings do not nest: {o["levels"]}')
+        for k,what in (('dead', 'does not load'), ('mute', 'has no alt text')): [bad(f'picture {what}: {src}') for src in o[k]]
+        ids['/'+name] = set(o['ids'])
+        for a in o['links']: links[a].add(name)
+    for a,where in links.items():
+        u = urlsplit(a)
+        if not a.startswith(site): continue
+        path = unquote(u.path).removeprefix(baseurl)
+        path = '/index.html' if path in ('', '/') else path
+        if not (docs/path[1:]).is_file(): problems.append(f'{sorted(where)}: link to {path}: no such file')
+        elif u.fragment and path in ids and unquote(u.fragment) not in ids[path]: problems.append(f'{sorted(where)}: link to {path}#{u.fragment}: no such anchor')
+    assert len(ids)>2
+    assert not problems, '\n'.join(problems)
+
+def test_search(open_page):
+    if not (docs/'idx.html').exists(): pytest.skip('the chapter about IDX is not built')
+    page = open_page()
+    page.keyboard.press('/')
+    page.locator('dialog input').fill('IdxDecodeError')
+    first = page.locator('dialog .results a').first
+    first.wait_for()
+    assert 'IdxDecodeError' in first.inner_text()
+    page.keyboard.press('Enter')
+    page.wait_for_url('**/idx.html#idxdecodeerror')
+    assert page.locator('#idxdecodeerror').is_visible() and not page.locator('dialog').is_visible()
+    page.keyboard.press('/')
+    page.locator('dialog input').fill('zyzzyva')
+    page.get_by_text('Nothing has all of these words').wait_for()
+    assert not page.problems
+
+@pytest.mark.parametrize('mode', ['light', 'dark'])
+def test_theme_toggle(open_page, mode):
+    page = open_page(mode)
+    ground = lambda: page.evaluate('getComputedStyle(document.body).backgroundColor')
+    before,other = ground(),dict(light='dark', dark='light')[mode]
+    page.get_by_role('button', name='Switch between light and dark').click()
+    assert ground()!=before and page.evaluate('document.documentElement.dataset.theme')==other
+    page.reload() # what is chosen stays
+    assert ground()!=before and page.evaluate('document.documentElement.dataset.theme')==other
+    assert not page.problems
+
+def test_phone_menu(open_page):
+    page = open_page('phone')
+    menu = page.locator('#site-nav')
+    assert not menu.is_visible()
+    page.get_by_role('button', name='Chapters').click()
+    assert menu.is_visible()
+    menu.get_by_role('link', name='API').click()
+    page.wait_for_url('**/api.html')
+    assert not page.problems
+
+def test_copy_button(open_page):
+    page = open_page()
+    page.context.grant_permissions(['clipboard-read', 'clipboard-write'])
+    code = page.locator('article code.sourceCode').first
+    page.locator('article .copy').first.click()
+    assert page.evaluate('navigator.clipboard.readText()').strip()==code.text_content().strip()
+
+def test_files_for_machines():
+    "llms.txt names a Markdown copy of every page of the sitemap; figures in the copies exist"
+    urls = [u.split('</loc>')[0] for u in (docs/'sitemap.xml').read_text().split('<loc>')[1:]]
+    listed = (docs/'llms.txt').read_text()
+    for u in urls:
+        stem = Path(urlsplit(u).path).stem if u.endswith('.html') else 'index'
+        assert f'/{stem}.md)' in listed
+        text = (docs/f'{stem}.md').read_text()
+        assert text.startswith('# ') and '<div' not in text
+        for src in text.split('](img/')[1:]: assert (docs/'img'/src.split(')')[0].split()[0]).is_file()
+    assert 'Sitemap:' in (docs/'robots.txt').read_text()
