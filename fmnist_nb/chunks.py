@@ -37,10 +37,10 @@ label_names = ('T-shirt/top', 'Trouser', 'Pullover', 'Dress', 'Coat',
 # %% ../nbs/02_chunks.ipynb #a751ba88
 index_to_label = dict(enumerate(label_names))
 
-# %% ../nbs/02_chunks.ipynb #c99dea54
+# %% ../nbs/02_chunks.ipynb #04583bdc
 def load_lists(dataset:str='fashion-mnist', # 'fashion-mnist' or 'mnist'; downloaded and verified when it is not there yet
               )->tuple[list, list, list, list]: # x_train, y_train, x_valid, y_valid: 60,000 and 10,000 pictures with labels
-    "`dataset` in plain lists: a picture is 784 ints of 0 to 255, row by row, a label an int of 0 to 9; raises what `download` and `read_idx` raise"
+    "`dataset` as lists: pictures of 784 ints 0 to 255, row by row, and labels 0 to 9; raises as `download` and `read_idx` do"
     def images(path):
         shape, pixels = read_idx(path)
         return [im.tolist() for im in chunks(pixels, prod(shape[1:]))]
