@@ -1,11 +1,11 @@
 "Get the data sets on a fresh machine: Fashion-MNIST from wherever it can be had, MNIST if it can"
 import glob, os, shutil, subprocess, sys, tempfile
 from pathlib import Path
-from fmnist_nb.download import DownloadError, download
+from fmnist_nb.download import DownloadError, data_dir, download
 
 package = 'dataset-fashion-mnist'  # of Debian and Ubuntu
 
-def say(msg): print(msg, flush=True)
+def say(msg): print(msg.replace(str(Path.home()), '~'), flush=True)
 
 def _run(*cmd, **kw): return subprocess.run(cmd, stdin=subprocess.DEVNULL, capture_output=True, text=True, **kw)
 
@@ -33,9 +33,14 @@ def fashion():
         say(f'No source of the library answers:\n{e}\nThis is a Debian or Ubuntu, which has the data as a package:')
         return from_distribution()
 
+def has_mnist():
+    "Can MNIST be had? Only the cells flagged `#| mnist` need it"
+    try: return bool(download('mnist'))
+    except DownloadError: return False
+
 if __name__ == '__main__':
     try: files = fashion()
     except DownloadError as e: sys.exit(f'data: {e}')
     say(f'fashion-mnist: four files, checked, in {files[0].parent}')
-    try: say(f'mnist: four files, checked, in {download("mnist")[0].parent}')
-    except DownloadError: say('mnist: no source has it here; only the cells about digits need it, and they are skipped')
+    say(f'mnist: four files, checked, in {data_dir("mnist")}' if has_mnist() else
+        'mnist: no source has it here; only the cells about digits need it, and they are skipped')

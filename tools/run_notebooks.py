@@ -1,7 +1,8 @@
 "Execute notebooks headless, one fresh process each, and store their outputs"
-import json, os, subprocess, sys, time
+import os, subprocess, sys, time
 from pathlib import Path
 from fastcore.script import call_parse, Param
+from get_data import has_mnist
 
 root = Path(__file__).resolve().parent.parent
 
@@ -44,14 +45,15 @@ def _run_one(path, flags):
 @call_parse
 def main(
     nbs:Param('Notebooks to run (default: all of them, in order)', nargs='*', type=str),
-    flags:str='', # Cells to run that tests skip, for example `mnist bench`
+    flags:str='', # Flags of cells to run, beside `notest` and, where MNIST can be had, `mnist`
     one:bool=False, # Run in this process (for internal use)
 ):
     "Execute notebooks headless, one fresh process each, and store their outputs"
     paths = [Path(p).resolve() for p in nbs] if nbs else sorted((root/'nbs').glob('[0-9i]*.ipynb'))
     if one: return _run_one(paths[0], flags.split())
+    flags = f'{flags} notest' + (' mnist' if has_mnist() else '')
     for p in paths:
         start = time.perf_counter()
-        r = subprocess.run([sys.executable, __file__, str(p), '--flags', flags, '--one'], cwd=root)
+        r = subprocess.run([sys.executable, __file__, str(p), f'--flags={flags}', '--one'], cwd=root)
         if r.returncode: sys.exit(f'{p.name}: failed')
         print(f'{p.name}: {time.perf_counter()-start:.1f} s', flush=True)

@@ -1,0 +1,61 @@
+# A fresh clone needs Python 3.11 or newer with pip and venv, make and git. `make demo` and `make test` do the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+NB ?=
+
+# Notebooks run in nbs/, commands here: a relative folder must mean the same in both
+ifneq ($(FMNIST_NB_SOURCE),)
+ifeq ($(findstring ://,$(FMNIST_NB_SOURCE)),)
+override FMNIST_NB_SOURCE := $(abspath $(FMNIST_NB_SOURCE))
+export FMNIST_NB_SOURCE
+endif
+endif
+
+.PHONY: help setup data demo test docs preview run export readme hooks clean
+
+help:      ## This list
+	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' Makefile | expand -t 20
+
+$(VENV)/.ready: settings.ini setup.py pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3,11) and f"Python 3.11 or newer is needed, $(PYTHON) is {v[0]}.{v[1]}; name another: make PYTHON=python3.12 ...")'
+	@echo "== set-up: environment in $(VENV), packages as pinned in constraints.txt (the first time takes minutes)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+setup: $(VENV)/.ready ## Make the environment
+
+data: setup ## Get Fashion-MNIST (and MNIST, where it can be had), checked
+	@echo "== data"
+	@$(BIN)/python tools/get_data.py
+
+demo: data ## The chapters' commands on the real data; pictures in demo/
+	@$(BIN)/python tools/demo.py
+
+test: data ## Check export, notebooks and README, run all notebooks as tests, then tests/
+	@$(BIN)/python tools/run_tests.py
+
+docs: setup ## Build the site in _docs/
+	@$(BIN)/python tools/build_docs.py
+	@$(BIN)/python tools/build_readme.py
+
+preview: setup ## Serve the site on this machine and rebuild it on change
+	@$(BIN)/python tools/build_docs.py --serve
+
+run: data ## Execute notebooks and store their outputs (one: make run NB=nbs/01_idx.ipynb)
+	@$(BIN)/python tools/run_notebooks.py $(NB)
+	@$(BIN)/nbdev_export
+	@$(BIN)/python tools/build_readme.py
+
+export: setup ## Write fmnist_nb/ from the notebooks
+	@$(BIN)/nbdev_export
+
+readme: setup ## Write README.md from nbs/index.ipynb
+	@$(BIN)/python tools/build_readme.py
+
+hooks: setup ## Git hooks that keep notebooks clean and mergeable, for contributors
+	@$(BIN)/nbdev_install_hooks
+
+clean: ## Remove what was built here, the environment included
+	rm -rf $(VENV) _docs _proc demo build dist *.egg-info .pytest_cache .hypothesis

@@ -1,0 +1,55 @@
+"Write README.md from nbs/index.ipynb: the same text with or without Quarto"
+import base64, json, re, sys
+from pathlib import Path
+from fastcore.script import call_parse
+
+root = Path(__file__).resolve().parent.parent
+images = root/'nbs/images'
+
+def _directives(src):
+    "The `#| name: value` lines at the top of `src` as a dict, and the rest"
+    d,lines = {}, src.split('\n')
+    while lines and (m := re.match(r'#\|\s*([\w-]+):?\s*(.*)', lines[0])):
+        d[m[1]] = m[2].strip().strip('"')
+        lines.pop(0)
+    return d, '\n'.join(lines).strip('\n')
+
+def _output(o, d, files):
+    "Markdown for one output; pictures go into `files`"
+    if o['output_type'] == 'stream': return f'```text\n{"".join(o["text"]).strip(chr(10))}\n```'
+    data = o.get('data', {})
+    if 'image/png' in data:
+        p = images/f'readme-{len(files)+1}.png'
+        files[p] = base64.b64decode(''.join(data['image/png']))
+        return f'![{d.get("fig-alt", "")}]({p.relative_to(root).as_posix()})'
+    if 'text/markdown' in data: return ''.join(data['text/markdown']).strip()
+    return f'```text\n{"".join(data["text/plain"])}\n```'
+
+def readme(nb):
+    "README text for notebook `nb`, and the pictures that it shows"
+    parts,files = ['<!-- made from nbs/index.ipynb by tools/build_readme.py -->'], {}
+    for c in nb['cells']:
+        src = ''.join(c['source'])
+        if c['cell_type'] == 'markdown':
+            src = re.sub(r'\]\(([\w/.-]+\.ipynb)(#[^)]*)?\)', r'](nbs/\1)', src)
+            parts.append(re.sub(r'\]\((images/[^)]+)\)', r'](nbs/\1)', src).strip())
+        elif c['cell_type'] == 'code':
+            d,src = _directives(src)
+            if 'hide' in d or 'default_exp' in d or d.get('include')=='false': continue
+            if src and d.get('echo') != 'false': parts.append(f'```python\n{src}\n```')
+            parts += [_output(o, d, files) for o in c['outputs']]
+    return '\n\n'.join(parts) + '\n', files
+
+@call_parse
+def main(
+    check:bool=False # Only say whether README.md is fresh, by the exit status?
+):
+    "Write README.md from nbs/index.ipynb"
+    text,files = readme(json.loads((root/'nbs/index.ipynb').read_text(encoding='utf-8')))
+    files[root/'README.md'] = text.encode()
+    old = [p for p in images.glob('readme-*.png') if p not in files]
+    stale = [p for p,b in files.items() if not p.exists() or p.read_bytes()!=b] + old
+    if check: sys.exit(f'stale: {", ".join(p.relative_to(root).as_posix() for p in stale)}' if stale else 0)
+    images.mkdir(exist_ok=True)
+    for p in old: p.unlink()
+    for p,b in files.items(): p.write_bytes(b)
