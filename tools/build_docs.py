@@ -3,7 +3,8 @@
 Three steps. `prepare`: nbdev processes the notebooks into `_proc`, and the API entries are written from the source.
 `render`: Quarto or smalldocs turns them into HTML. `finish`: the text of every page is taken out of that HTML and put into
 `page.html`, so that both engines give the same site, and what must hold of the site is checked."""
-import ast, functools, os, re, shutil, subprocess, sys, textwrap, threading, time
+import ast, functools, re, shutil, subprocess, sys, textwrap, threading, time
+from contextlib import redirect_stdout
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -11,8 +12,8 @@ from execnb.nbio import read_nb, write_nb
 from fastcore.script import call_parse
 from nbdev.config import get_config
 from nbdev.doclinks import NbdevLookup, patch_name
+from nbdev.processors import FilterDefaults, exec_show_docs
 from nbdev.quarto import refresh_quarto_yml
-from nbdev.serve import proc_nbs
 
 from site_pages import finish
 
@@ -65,28 +66,37 @@ def public_names():
 # ---- Step 1: prepare ----
 
 def _api_entry(name, source_below):
-    "Markdown for the API entry of `name`; `source_below`: the whole source follows, so no signature is needed"
-    _,kind,sig,doc = public_names()[name]
+    "Markdown for the API entry of `name`; `source_below`: the whole source follows, which has signature and docstring"
+    _,_,sig,doc = public_names()[name]
     look = NbdevLookup()
     parts = [f'### `{name}`', f'[source]({look.code(name)}){{.api-source}}']
-    if not source_below: parts.append(f'```python\n{sig}\n```')
-    return '\n\n'.join([*parts, look.linkify(doc)])
+    if not source_below: parts += [f'```python\n{sig}\n```', look.linkify(doc)]
+    return '\n\n'.join(parts)
 
-def _prepare_nb(path):
-    "Write the API entries of the processed notebook at `path`"
+class Docs(FilterDefaults):
+    "nbdev's processing of a notebook for docs, less its running of cells: here the API entries come from the source"
+    def base_procs(self): return [o for o in super().base_procs() if o is not exec_show_docs]
+
+_double_link = re.compile(r'\[(\[`[^`]+`\]\([^)]*\))\]\([^)]*\)') # nbdev links a name that its author had linked
+
+def _process(path):
+    "The notebook at `path` as the docs show it"
     nb = read_nb(path)
+    Docs()(nb)
     for c,after in zip(nb.cells, [*nb.cells[1:], None]):
-        m = c.cell_type=='code' and re.search(r'^show_doc\(([\w.]+)\)', c.source, flags=re.M)
-        if not m or m[1] not in public_names(): continue
+        if c.cell_type=='markdown': c.source = _double_link.sub(r'\1', c.source)
+        m = c.cell_type=='code' and re.search(r'^show_doc\(([\w.]+)', c.source, flags=re.M)
+        if not m: continue
         below = after and 'Exported source' in after.source and re.search(rf'(def|class) {m[1].split(".")[-1]}\b', after.source)
         c.outputs = [dict(output_type='display_data', metadata={}, data={'text/markdown': _api_entry(m[1], below)})]
-    write_nb(nb, path)
+    return nb
 
 def _api_index():
     "Markdown for the page that lists every public name"
     def _row(name, nb, kind, doc):
         link = f'[`{name}`]({nb.name}#{name.lower()})' # nbdev links to what is called or built; this finds a constant, too
-        return f'| {link if kind=="Assign" else f"`{name}`"} | {" ".join(doc.split(chr(10)*2)[0].split())} |'
+        line = re.split(r'(?<=[.;])\s|\n\n', doc)[0].strip(' .;')
+        return f'| {link if kind=="Assign" else f"`{name}`"} | {" ".join(line.split())} |'
     out = ['---', 'title: "API: every public name"', 'description: "What the library offers, by chapter"', 'output-file: api.html', '---', '']
     look = NbdevLookup()
     for nb in sorted(nbs.glob('[0-9]*.ipynb')):
@@ -100,21 +110,15 @@ def _api_index():
 def _title(nb): return re.search(r'^# (.+)$', ''.join(read_nb(nb).cells[0].source), flags=re.M)[1].strip()
 
 def _not_found():
-    return ('---\ntitle: Page not found\ndescription: "There is no page here"\n---\n\n'
-            f'There is no page at this address. All of the book is on [its first page]({site_url}/).\n')
+    return ('---\ntitle: Page not found\ndescription: "The address may be an old one, or mistyped"\n---\n\n'
+            f'Search for what you want, take a chapter from the list, or begin at [the first page]({site_url}/).\n')
 
 def prepare():
     "Process the notebooks of `nbs` into `_proc`"
-    refresh_quarto_yml()
-    for p in proc.glob('*.ipynb'):
-        if not (nbs/p.name).exists(): p.unlink()
-    # an import cell is run again for the API entries; that it holds more than imports is no news here
-    os.environ['PYTHONWARNINGS'] = 'ignore:Found cells containing imports'
-    try: proc_nbs(n_workers=2)
-    except BaseException: # half of it would look up to date next time
-        shutil.rmtree(proc, ignore_errors=True)
-        raise
-    for p in sorted(proc.glob('*.ipynb')): _prepare_nb(p)
+    with redirect_stdout(None): refresh_quarto_yml() # it says that `_quarto.yml` is ours
+    shutil.rmtree(proc, ignore_errors=True)
+    shutil.copytree(nbs, proc, ignore=shutil.ignore_patterns('.*'))
+    for p in sorted(nbs.glob('*.ipynb')): write_nb(_process(p), proc/p.name)
     (proc/'api.qmd').write_text(_api_index(), encoding='utf-8')
     (proc/'404.qmd').write_text(_not_found(), encoding='utf-8')
 
@@ -156,17 +160,17 @@ class Handler(SimpleHTTPRequestHandler):
 
 def preview(port):
     "Serve the site on this machine; build again whenever a notebook or a tool changes"
-    from watchdog.events import FileSystemEventHandler
+    from watchdog.events import PatternMatchingEventHandler
     from watchdog.observers import Observer
     changed = threading.Event()
-    class Changed(FileSystemEventHandler):
-        def on_any_event(self, event):
-            if event.event_type not in ('opened', 'closed_no_write') and Path(event.src_path).name!='nbdev.yml': changed.set()
+    watch = PatternMatchingEventHandler(patterns=[f'*.{o}' for o in 'ipynb py html css js svg yml'.split()],
+                                        ignore_patterns=['*/nbdev.yml'], ignore_directories=True)
+    watch.on_modified = watch.on_created = watch.on_moved = watch.on_deleted = lambda event: changed.set()
 
     server = ThreadingHTTPServer(('127.0.0.1', port), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     observer = Observer()
-    for p in (nbs, Path(__file__).parent): observer.schedule(Changed(), str(p))
+    for p in (nbs, Path(__file__).parent): observer.schedule(watch, str(p))
     observer.start()
     print(f'http://127.0.0.1:{server.server_port}{cfg.doc_baseurl}/ (stop with Ctrl-C)', flush=True)
     try:
@@ -181,10 +185,8 @@ def preview(port):
 def main(
     serve:bool=False, # Serve the site on this machine, and build again on each change?
     port:int=3000, # The port to serve on; 0 takes a free one
-    clean:bool=False, # Forget what earlier builds left?
 ):
     "Build the docs site into `_docs`"
-    if clean: shutil.rmtree(proc, ignore_errors=True)
     problems = build()
     if serve: preview(port)
     elif problems: sys.exit(1)

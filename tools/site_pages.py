@@ -110,10 +110,14 @@ def _tables(page):
 
 def _ids(page):
     "Each heading carries its own id; returns where a level is skipped"
-    last = 1
+    last,taken = 1,{h['id'] for h in page.main.find_all(class_='api-name')}
     for h in page.main.find_all(_heading):
         sec = h.find_parent('section', id=True)
-        if not h.get('id') and sec and sec.find(_heading) is h: h['id'] = sec['id']; del sec['id']
+        if not h.get('id') and sec and sec.find(_heading) is h: h['id'] = sec['id']
+        if sec and sec.get('id')==h.get('id'): del sec['id']
+        if 'api-name' not in (h.get('class') or []):
+            if h['id'] in taken: h['id'] += '-section' # links to a name go to its entry
+            for a in h.find_all('a'): a.unwrap()
         level = int(h.name[1])
         if level>last+1: yield f'heading level {level} after {last}: {h.get_text(strip=True)}'
         last = level
@@ -129,13 +133,9 @@ def _links(page, names, site):
             continue
         a['href'] = names.get(u.path, u.path) + (f'#{u.fragment}' if u.fragment else '')
 
-def _symbols(pages):
-    """Names in code lead to their entries: of functions where they are called, of classes wherever they are. A link that nbdev
-    made to a name without an entry leads to its page, or is no link where the name is private"""
+def _no_entry(pages):
+    "A link that nbdev made to a name that has no entry leads to its page; it is no link where the name is private"
     ids = {p.href: {o['id'] for o in p.main.find_all(id=True)} for p in pages}
-    entries = {h.get_text(): f'{p.href}#{h["id"]}' for p in pages for h in p.main.select('.api-name') if '.' not in h.get_text()}
-    if not entries: return
-    pattern = re.compile(r'(?<![\w.])(' + '|'.join(sorted(entries, key=len, reverse=True)) + r')\b(?!\s*=[^=])')
     for p in pages:
         for a in p.main.select('a[href]:has(> code:only-child)'):
             to,_,anchor = a['href'].partition('#')
@@ -143,12 +143,21 @@ def _symbols(pages):
             if anchor!=name.lower() or anchor in ids.get(to or p.href, [anchor]): continue
             if name.startswith('_') or '._' in name: a.unwrap()
             else: a['href'] = to
-        for s in [s for c in p.main.select('.cell code.sourceCode') for s in c.find_all(string=pattern)]:
+
+def _symbols(pages):
+    "Names in code lead to their entries: functions where they are called, classes anywhere, both in the backquotes of a docstring"
+    entries = {h.get_text(): f'{p.href}#{h["id"]}' for p in pages for h in p.main.find_all(class_='api-name') if '.' not in h.get_text()}
+    if not entries: return
+    pattern = re.compile(r'(?<![\w.])(' + '|'.join(sorted(entries, key=len, reverse=True)) + r')\b(?!\s*=[^=])')
+    for p in pages:
+        for s in [s for c in p.main.find_all('code', class_='sourceCode') for s in c.find_all(string=pattern)]:
+            kind = ' '.join(s.parent.get('class') or []) if s.parent.name=='span' else ''
             before = s.previous_element if isinstance(s.previous_element, NavigableString) else ''
-            if s.parent.name=='span' or str(before).endswith('.') or str(before) in ('def', 'class', 'import', 'from'): continue
+            if kind not in ('', 'st', 'co') or before.endswith('.') or before in ('def', 'class', 'import', 'from'): continue
             out,last = [],0
             for m in pattern.finditer(s):
-                if not (m[1][0].isupper() or s[m.end():m.end()+1]=='('): continue
+                around = s[m.start()-1:m.start()] + s[m.end():m.end()+1]
+                if not (around=='``' if kind else m[1][0].isupper() or around[-1:]=='('): continue
                 out += [s[last:m.start()], p.new('a', m[1], href=entries[m[1]], class_='symbol')]
                 last = m.end()
             if out: s.replace_with(*[o for o in [*out, s[last:]] if o])
@@ -160,11 +169,12 @@ def _toc(page):
 
 def _index(page):
     "What search reads: one entry for each section"
-    res = [dict(u=page.href, t=page.title, s='', x=[page.description])]
+    res = [dict(u=page.href, t=page.title, s='', x=[page.description, ' '])]
+    apart = {id(s) for o in page.main.find_all([_heading, 'math']) for s in o.strings}
     for o in page.main.descendants:
-        if getattr(o, 'name', None) and _heading.match(o.name):
-            res.append(dict(u=f'{page.href}#{o["id"]}', t=page.title, s=o.get_text(strip=True), x=[]))
-        elif type(o) is NavigableString and not o.find_parent([_heading, 'math']): res[-1]['x'].append(o)
+        if isinstance(o, NavigableString):
+            if id(o) not in apart: res[-1]['x'].append(o)
+        elif _heading.match(o.name): res.append(dict(u=f'{page.href}#{o["id"]}', t=page.title, s=o.get_text(strip=True), x=[]))
     for o in res: o['x'] = ' '.join(''.join(o['x']).split())
     return res
 
@@ -182,6 +192,7 @@ class _Markdown(MarkdownConverter):
         return '' if 'tick' in (el.get('class') or []) else super().convert_p(el, text, parent_tags)
 
 def _markdown(page):
+    for o in page.main.find_all('code'): o.string = o.get_text() # no colours; this is the last use of the page
     body = _Markdown(heading_style='ATX', bullets='-', escape_misc=False).convert_soup(page.main)
     body = re.sub(r'(\]\([\w-]+)\.html', r'\1.md', body)
     return re.sub(r'\n{3,}', '\n\n', f'# {page.title}\n\n> {page.description}\n\n{body.strip()}\n')
@@ -205,7 +216,7 @@ def _broken(out, pages):
             u = urlsplit(a['href'])
             if u.scheme or u.netloc: continue
             to = unquote(u.path) or p.href
-            if not (out/to).exists(): yield p, f'link to {a["href"]}: no such page'
+            if not (out/to).exists() and Path(to).with_suffix('.html').name not in ids: yield p, f'link to {a["href"]}: no such page'
             elif u.fragment and to in ids and unquote(u.fragment) not in ids[to]: yield p, f'link to {a["href"]}: no such anchor'
 
 def finish(rendered, out, cfg):
@@ -231,6 +242,7 @@ def finish(rendered, out, cfg):
         for check in (_figures(page, tmp), _maths(page), _ids(page)): problems += [(page, o) for o in check]
         _links(page, names, site)
 
+    _no_entry(pages)
     _symbols(pages)
 
     nav = _navigation(cfg.nbs_path, pages)
@@ -244,7 +256,6 @@ def finish(rendered, out, cfg):
         text = env.get_template('page.html').render(page=p, body=p.main.decode_contents(), toc=_toc(p), nav=nav, cfg=cfg, site=site,
                                                     version=version, css=css, order=order, **around)
         (tmp/p.href).write_text(text, encoding='utf-8')
-        if p in order: (tmp/p.href).with_suffix('.md').write_text(_markdown(p), encoding='utf-8')
 
     index = [o for p in order for o in _index(p)]
     (tmp/'search.json').write_text(json.dumps(index, ensure_ascii=False, separators=(',', ':')), encoding='utf-8')
@@ -258,6 +269,7 @@ def finish(rendered, out, cfg):
     (tmp/'.nojekyll').touch()
 
     problems += _broken(tmp, pages)
+    for p in order: (tmp/p.href).with_suffix('.md').write_text(_markdown(p), encoding='utf-8')
     shutil.rmtree(out, ignore_errors=True)
     tmp.rename(out)
     return pages, [f'{p.src.name if p.src else p.href}: {o}' for p,o in problems]
