@@ -13,19 +13,19 @@ from operator import index
 from .download import download
 from .idx import read_idx
 
-# %% ../nbs/02_chunks.ipynb #4085706e
+# %% ../nbs/02_chunks.ipynb #8c494305
 def _sliceable(x):
     "Whether a slice of `x` is a piece of `x`"
     if isinstance(x, Mapping): return False
     try: return len(x[:0])==0
-    except (TypeError, LookupError): return False  # sets, iterators, files; a deque has items but no slices
+    except (TypeError, LookupError): return False  # an iterator, a set; a deque
 
-# %% ../nbs/02_chunks.ipynb #4dc481ac
-def chunks(x:Iterable, # What to cut: a list, array, string or range; or anything to walk, such as a file or an iterator
-           size:int, # Items in a chunk, 1 or more; the last chunk holds what is left, and may be shorter
-          )->Iterator: # The chunks in order, each made when asked for: slices of x where x can be sliced, else lists
+# %% ../nbs/02_chunks.ipynb #ed198297
+def chunks(x:Iterable, # What to cut: a list, array or string, or anything that can be walked
+           size:int, # Items in a chunk, 1 or more; the last chunk may be shorter
+          )->Iterator: # Slices of x, made when asked for; lists where x has no slices
     "Cut `x` into pieces of `size` items; raises `ValueError`, at the call, if `size` is less than 1"
-    if index(size) < 1: raise ValueError(f'`size` must be 1 or more, for a chunk has to hold something; got {size}')
+    if index(size) < 1: raise ValueError(f'`size` must be 1 or more items in a chunk, got {size}')
     if _sliceable(x): return (x[i:i+size] for i in range(0, len(x), size))
     it = iter(x)
     return iter(lambda: list(islice(it, size)), [])
@@ -37,13 +37,14 @@ label_names = ('T-shirt/top', 'Trouser', 'Pullover', 'Dress', 'Coat',
 # %% ../nbs/02_chunks.ipynb #a751ba88
 index_to_label = dict(enumerate(label_names))
 
-# %% ../nbs/02_chunks.ipynb #04583bdc
-def load_lists(dataset:str='fashion-mnist', # 'fashion-mnist' or 'mnist'; downloaded and verified when it is not there yet
-              )->tuple[list, list, list, list]: # x_train, y_train, x_valid, y_valid: 60,000 and 10,000 pictures with labels
-    "`dataset` as lists: pictures of 784 ints 0 to 255, row by row, and labels 0 to 9; raises as `download` and `read_idx` do"
+# %% ../nbs/02_chunks.ipynb #dd60e7fa
+def load_lists(dataset:str='fashion-mnist', # Or 'mnist'; downloaded and verified if need be
+              )->tuple[list, list, list, list]: # x_train, y_train, x_valid, y_valid
+    "Pictures, 784 ints from 0 to 255, and labels, 0 to 9, in lists; raises as `download` and `read_idx` do"
     def images(path):
         shape, pixels = read_idx(path)
         return [im.tolist() for im in chunks(pixels, prod(shape[1:]))]
     def labels(path): return read_idx(path)[1].tolist()
     files = download(dataset)
-    return images(files.train_images), labels(files.train_labels), images(files.valid_images), labels(files.valid_labels)
+    return (images(files.train_images), labels(files.train_labels),
+            images(files.valid_images), labels(files.valid_labels))

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator
 from numbers import Integral, Real
 from fastcore.basics import patch
 
-# %% ../nbs/03_matrix.ipynb #6d30c8f9
+# %% ../nbs/03_matrix.ipynb #626aa1ca
 def _plain(o): return o.tolist() if hasattr(o, 'tolist') else o
 
-# %% ../nbs/03_matrix.ipynb #e4e02810
+# %% ../nbs/03_matrix.ipynb #b166e387
 def _told(v): return f'{reprlib.repr(v)} ({type(v).__name__})'
 
-# %% ../nbs/03_matrix.ipynb #8663b835
+# %% ../nbs/03_matrix.ipynb #931dc4e4
 def _listed(o, expected):
     "The items of `o` in a list, or an error that says what was `expected`"
     o = _plain(o)
@@ -25,7 +25,7 @@ def _listed(o, expected):
     except TypeError: raise TypeError(f'{expected}, got {_told(o)}') from None
     return list(it)
 
-# %% ../nbs/03_matrix.ipynb #8da54286
+# %% ../nbs/03_matrix.ipynb #2103d3fe
 def _check(rows):
     "`rows` if they are equally long and hold numbers; else the error that says where they do not"
     for i,row in enumerate(rows):
@@ -38,11 +38,11 @@ def _check(rows):
                                 'a Matrix holds numbers, in rows and columns and no deeper')
     return rows
 
-# %% ../nbs/03_matrix.ipynb #e54bc4c2
+# %% ../nbs/03_matrix.ipynb #391b9035
 class Matrix:
-    "Numbers in rows and columns, fixed once made; raises `TypeError` for no numbers, `ValueError` for no rows or ragged ones"
+    "Real numbers in rows and columns; raises `TypeError` for other things, `ValueError` for no rows or ragged ones"
     def __init__(self,
-                 rows:Iterable, # Rows of real numbers, equally long: nested lists, chunks of pixels, an array of rank 2
+                 rows:Iterable, # Equally long rows of numbers: lists, chunks, an array of rank 2
                 ):
         hint = 'should be a row of numbers (cut a flat line first: Matrix(chunks(line, 28)))'
         rows = [_listed(row, f'row {i} {hint}') for i,row in enumerate(_listed(rows, 'a Matrix is made of rows of numbers'))]
@@ -55,7 +55,7 @@ def shape(self:Matrix)->tuple[int,int]: # (rows, columns)
     "How many rows and columns there are"
     return self._shape
 
-# %% ../nbs/03_matrix.ipynb #80ed48e4
+# %% ../nbs/03_matrix.ipynb #25e4de30
 def _pick(xs, k, axis):
     "`xs[k]` for a place or a slice `k`, or an error that names the `axis`"
     if isinstance(k, slice): return xs[k]
@@ -66,35 +66,35 @@ def _pick(xs, k, axis):
         here = f'{axis}s here are 0 to {len(xs)-1}, or -{len(xs)} to -1 from the end' if len(xs) else f'there are no {axis}s'
         raise IndexError(f'{axis} {k} is out of range: {here}') from None
 
-# %% ../nbs/03_matrix.ipynb #6f18b412
+# %% ../nbs/03_matrix.ipynb #4ea3a122
 def _of(rows, shape):
     "A Matrix of `rows` that are known to be good"
     res = Matrix.__new__(Matrix)
     res._rows,res._shape = rows,shape
     return res
 
-# %% ../nbs/03_matrix.ipynb #2b6d4a65
+# %% ../nbs/03_matrix.ipynb #8d2e44e8
 @patch
 def __getitem__(self:Matrix,
-                key, # m[i,j], m[i], or slices in place of i and j; negative places count from the end
-               ): # A number for m[i,j]; a list for one row or column; a Matrix where rows and columns are slices
-    "A copy of the part at `key`; raises `IndexError` out of range or beyond two axes, `TypeError` for no integer or slice"
+                key, # m[i,j] or m[i]: places (below 0: from the end) or slices
+               ): # A number for two places, a list for one, a Matrix for none
+    "The part at `key`, copied; raises `IndexError` out of range, `TypeError` for no integer or slice"
     key = key if isinstance(key, tuple) else (key,)
     if not 1 <= len(key) <= 2: raise IndexError(f'a Matrix has two axes, m[row, column]; got {len(key)} indices')
     i,j = key if len(key)==2 else (*key, slice(None))
     rows = _pick(self._rows, i, 'row')
     if not isinstance(i, slice): return _pick(rows, j, 'column')
-    cols = _pick(range(self._shape[1]), j, 'column')  # checks j once, even where no row is left
+    cols = _pick(range(self._shape[1]), j, 'column')  # checks j, even where no row is left
     res = [row[j] for row in rows]
     return _of(res, (len(rows), len(cols))) if isinstance(j, slice) else res
 
-# %% ../nbs/03_matrix.ipynb #1ba95ed7
+# %% ../nbs/03_matrix.ipynb #4d70b5f5
 @patch
 def __len__(self:Matrix)->int: # Number of rows
     "The number of rows"
     return self._shape[0]
 
-# %% ../nbs/03_matrix.ipynb #2ffe4f22
+# %% ../nbs/03_matrix.ipynb #727a055e
 @patch
 def __iter__(self:Matrix)->Iterator[list]: # One list for each row
     "Rows from top to bottom, copied"
@@ -108,20 +108,20 @@ def __eq__(self:Matrix,
     "Equal when `other` is a Matrix of the same shape and numbers"
     return (self._shape, self._rows)==(other._shape, other._rows) if isinstance(other, Matrix) else NotImplemented
 
-# %% ../nbs/03_matrix.ipynb #b601c864
+# %% ../nbs/03_matrix.ipynb #92cbabe4
 @patch
 def __hash__(self:Matrix)->int: # Equal for equal matrices
     "A hash of the numbers, so that a Matrix can be in a set or be the key of a dict"
     return hash((self._shape, *map(tuple, self._rows)))
 
-# %% ../nbs/03_matrix.ipynb #eea5441b
+# %% ../nbs/03_matrix.ipynb #be86d67e
 @patch
 def min(self:Matrix): # A number
     "The smallest number; raises `ValueError` when there is none"
     if 0 in self._shape: raise ValueError(f'no smallest number in a Matrix of shape {self._shape}')
     return min(map(min, self._rows))
 
-# %% ../nbs/03_matrix.ipynb #e13d244f
+# %% ../nbs/03_matrix.ipynb #0c788cf9
 @patch
 def max(self:Matrix): # A number
     "The largest number; raises `ValueError` when there is none"
@@ -142,7 +142,7 @@ def T(self:Matrix)->Matrix: # Shape (columns, rows)
     "The transpose: rows become columns"
     return _of([[row[j] for row in self._rows] for j in range(self._shape[1])], self._shape[::-1])
 
-# %% ../nbs/03_matrix.ipynb #af994bbf
+# %% ../nbs/03_matrix.ipynb #ed171608
 def _ends(xs, most, n):
     "`xs` if it has at most `most` items, else the first and last `n` around an Ellipsis"
     return xs if len(xs)<=most else [*xs[:n], ..., *xs[-n:]]
@@ -159,40 +159,45 @@ def __repr__(self:Matrix)->str: # Python source where it is small, shortened whe
     size = '' if max(self._shape) <= 12 else f', shape={self._shape}'
     return 'Matrix([' + ',\n        '.join(lines) + f']{size})'
 
-# %% ../nbs/03_matrix.ipynb #e7792a4c
+# %% ../nbs/03_matrix.ipynb #8a6f4b88
 def _shade(v, lo, hi):
-    "Style of a cell: from white at `lo` to black at `hi`, with letters of a contrast of 4.5 or more"
+    "Style of a cell, white at `lo` to black at `hi`, with letters of a contrast of 4.5 or more"
     if v!=v: return ''  # nan
     level = min(1, max(0, (v-lo)/(hi-lo))) if hi>lo else 0
     g = 255 - round(level*255)
     return f'background:#{g:02x}{g:02x}{g:02x};color:#{"000" if g>=118 else "fff"}'
 
-# %% ../nbs/03_matrix.ipynb #d9838111
-def _cell(v, lo, hi, pad='padding:1px 3px;border:0;text-align:right;'):
-    "A cell of the table"
+# %% ../nbs/03_matrix.ipynb #b06ad7c9
+def _cell(v, lo, hi):
+    "A cell of the table, with `v` in it; an Ellipsis stands for what is left out"
+    pad = 'min-width:1.9em;padding:1px 3px;border:0;text-align:right;'
     if v is ...: return f'<td style="{pad}">…</td>'
-    return f'<td style="{pad}{_shade(v, lo, hi)}">{v if isinstance(v, Integral) else format(float(v), ".3g")}</td>'
+    text = v if isinstance(v, Integral) else format(float(v), '.3g')
+    return f'<td style="{pad}{_shade(v, lo, hi)}">{text}</td>'
 
-# %% ../nbs/03_matrix.ipynb #2af4c708
+# %% ../nbs/03_matrix.ipynb #1fab8c8b
 def _head(k, scope):
     "The place `k` along an axis, at the edge of the table"
-    style = 'padding:1px 3px;border:0;text-align:right;font-weight:normal;background:none;color:inherit'
+    style = ('padding:1px 3px;border:0;text-align:right;'
+             'font-weight:normal;background:none;color:inherit')
     return f'<th scope="{scope}" style="{style}">{"…" if k is ... else k}</th>'
 
-# %% ../nbs/03_matrix.ipynb #235a248e
+# %% ../nbs/03_matrix.ipynb #92363c2c
 @patch
 def _repr_html_(self:Matrix)->str: # A table, at most 32 rows and columns of it
-    "A table whose cells are shaded, from white for the smallest number to black for the largest"
+    "A table of shaded cells, white for the smallest number to black for the largest"
     r,c = self._shape
     title = f'Matrix, {r} rows and {c} columns'
     if 0 in self._shape: return f'<p>{title}: empty</p>'
-    shown = [v for row in self._rows for v in row if v-v==0]  # leaves out nan and the infinities
+    shown = [v for row in self._rows for v in row if v-v==0]  # all but nan and the infinities
     lo,hi = (min(shown), max(shown)) if shown else (0, 0)
     down,across = _ends(range(r), 32, 8),_ends(range(c), 32, 8)
     cell = lambda i, j: _cell(... if ... in (i,j) else self._rows[i][j], lo, hi)
     head = '<tr><td style="border:0"></td>' + ''.join(_head(j, 'col') for j in across) + '</tr>'
     body = ''.join(f'<tr>{_head(i, "row")}{"".join(cell(i, j) for j in across)}</tr>' for i in down)
-    style = ('border-collapse:collapse;width:auto;font-size:11px;line-height:1.35;font-variant-numeric:tabular-nums;'
+    style = ('border-collapse:collapse;width:auto;font-size:11px;line-height:1.35;'
+             'font-variant-numeric:tabular-nums;'
              '-webkit-print-color-adjust:exact;print-color-adjust:exact')
-    return (f'<div style="overflow-x:auto" tabindex="0"><table data-quarto-disable-processing="true" style="{style}">'
-            f'<caption>{title}</caption><thead>{head}</thead><tbody>{body}</tbody></table></div>')
+    return ('<div style="overflow-x:auto" tabindex="0">'
+            f'<table data-quarto-disable-processing="true" style="{style}"><caption>{title}</caption>'
+            f'<thead>{head}</thead><tbody>{body}</tbody></table></div>')
