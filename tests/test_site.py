@@ -14,6 +14,7 @@ docs = root/'_docs'
 ini = ConfigParser(delimiters=['='])
 ini.read(root/'settings.ini', encoding='utf-8')
 baseurl = ini['DEFAULT']['doc_baseurl']
+sys.path.insert(0, str(root/'tools'))
 modes = dict(light=('light', 1280), dark=('dark', 1280), phone=('dark', 390), small_phone=('light', 320))
 flags = ('--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update '
          '--disable-sync').split()
@@ -164,3 +165,29 @@ def test_files_for_machines():
         assert text.startswith('# ') and '<div' not in re.sub('```.*?```', '', text, flags=re.S)
         for src in text.split('](img/')[1:]: assert (docs/'img'/src.split(')')[0].split()[0]).is_file()
     assert 'Sitemap:' in (docs/'robots.txt').read_text()
+
+quarto = '''<html><head><meta name="description" content="{title} in words"></head><body><main class="content" id="quarto-document-content">
+<header id="title-block-header"><h1 class="title">{title}</h1></header>{body}</main></body></html>'''
+quarto_chapter = '''<section id="head" class="level2"><h2 class="anchored" data-anchor-id="head">Head</h2>
+<p>See <a href="./index.html#head">home</a> and <span class="math inline"><math><msqrt><mn>2</mn></msqrt></math></span>.</p>
+<div class="api"><p><a href="https://example.org/x.py#L1" class="api-source">source</a></p><section id="f" class="level3"><h3><code>f</code></h3><p>Words</p></section></div>
+<div id="cell-1" class="cell" data-execution_count="1"><details open="" class="code-fold"><summary>Exported source</summary>
+<div class="sourceCode cell-code" id="cb1"><pre class="sourceCode python"><code class="sourceCode python"><span id="cb1-1"><a href="#cb1-1" aria-hidden="true"></a><span class="kw">def</span> f(x): <span class="cf">return</span> x</span></code></pre></div></details></div>
+<div id="cell-2" class="cell"><div class="sourceCode cell-code"><pre class="sourceCode python"><code class="sourceCode python"><span id="cb2-1">test_eq(f(<span class="dv">1</span>), <span class="dv">1</span>)</span></code></pre></div></div>
+<p><img src="a_files/fig.png"></p></section>'''
+
+def test_quarto_markup(tmp_path):
+    "Quarto can't be installed everywhere; what it writes becomes the same pages, and what is wrong with them is told"
+    site_pages = pytest.importorskip('site_pages')
+    from nbdev.config import get_config
+    src,out = tmp_path/'in',tmp_path/'out'
+    src.mkdir()
+    (src/'index.html').write_text(quarto.format(title='Home', body=''))
+    (src/'idx.html').write_text(quarto.format(title='The format', body=quarto_chapter))
+    pages,problems = site_pages.finish(src, out, get_config(path=root))
+    assert len(pages)==2
+    assert sorted(o.split(': ', 1)[1] for o in problems)==['link to index.html#head: no such anchor', 'picture without alt text: a_files/fig.png']
+    page = (out/'idx.html').read_text()
+    assert '<h3 class="api-name" id="f"><code>f</code></h3>' in page and page.count('id="f"')==1 and 'Exported source' not in page
+    assert '<a class="symbol" href="idx.html#f">f</a>' in page and 'class="cell tested"' in page and 'aria-hidden="true"></a>' not in page
+    assert '```python\ndef f(x): return x\n```' in (out/'idx.md').read_text()

@@ -8,7 +8,7 @@ from contextlib import redirect_stdout
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from execnb.nbio import read_nb, write_nb
+from execnb.nbio import mk_cell, read_nb, write_nb
 from fastcore.script import call_parse
 from nbdev.config import get_config
 from nbdev.doclinks import NbdevLookup, patch_name
@@ -66,12 +66,12 @@ def public_names():
 # ---- Step 1: prepare ----
 
 def _api_entry(name, source_below):
-    "Markdown for the API entry of `name`; `source_below`: the whole source follows, which has signature and docstring"
+    "Markdown for the API entry of `name`; `source_below`: the whole source follows, so no signature is needed"
     _,_,sig,doc = public_names()[name]
     look = NbdevLookup()
-    parts = [f'### `{name}`', f'[source]({look.code(name)}){{.api-source}}']
-    if not source_below: parts += [f'```python\n{sig}\n```', look.linkify(doc)]
-    return '\n\n'.join(parts)
+    parts = ['::: {.api}', f'[source]({look.code(name)}){{.api-source}}', f'### `{name}`', look.linkify(doc)]
+    if not source_below: parts.append(f'```python\n{sig}\n```')
+    return '\n\n'.join([*parts, ':::'])
 
 class Docs(FilterDefaults):
     "nbdev's processing of a notebook for docs, less its running of cells: here the API entries come from the source"
@@ -83,12 +83,13 @@ def _process(path):
     "The notebook at `path` as the docs show it"
     nb = read_nb(path)
     Docs()(nb)
-    for c,after in zip(nb.cells, [*nb.cells[1:], None]):
+    for i,c in enumerate(nb.cells):
         if c.cell_type=='markdown': c.source = _double_link.sub(r'\1', c.source)
         m = c.cell_type=='code' and re.search(r'^show_doc\(([\w.]+)', c.source, flags=re.M)
         if not m: continue
-        below = after and 'Exported source' in after.source and re.search(rf'(def|class) {m[1].split(".")[-1]}\b', after.source)
-        c.outputs = [dict(output_type='display_data', metadata={}, data={'text/markdown': _api_entry(m[1], below)})]
+        after = nb.cells[i+1].source if i+1<len(nb.cells) else ''
+        below = 'Exported source' in after and re.search(rf'(def|class) {m[1].split(".")[-1]}\b', after)
+        nb.cells[i] = mk_cell(_api_entry(m[1], below), 'markdown')
     return nb
 
 def _api_index():

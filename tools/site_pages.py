@@ -1,5 +1,5 @@
 "The last step of the docs: rendered HTML becomes the pages of the site, whichever engine rendered it"
-import base64, hashlib, html, json, re, shutil, struct
+import base64, hashlib, json, re, shutil
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -8,10 +8,11 @@ from bs4 import BeautifulSoup, Comment, NavigableString
 from jinja2 import Environment, FileSystemLoader
 from latex2mathml.converter import convert as to_mathml
 from markdownify import MarkdownConverter
+from PIL import Image
 
 assets = ['styles.css', 'site.js', 'favicon.svg', 'card.png'] # in nbs/, put beside the pages
 _heading = re.compile('^h[1-6]$')
-_tests = re.compile(r'^\s*(test_\w+\(|assert )', flags=re.M)
+_tests = re.compile(r'(?<!def )\b(test_\w+\(|assert\b)')
 
 class Page:
     "One page: the text that an engine rendered, and what the site says about it"
@@ -42,6 +43,8 @@ def _code(page):
             o.summary.decompose()
             o.name, o.attrs = 'div', {'class': 'source'}
             if m := re.match(r'([A-Za-z]\w*) *=', o.get_text().strip()): o['id'] = m[1].lower() # a constant
+    for o in page.main.select('.cell-output > pre'): # long sentences wrap; what stands in columns scrolls
+        if not re.search(r'\S {2,}\S|[|─]', o.get_text()): o['class'] = 'wraps'
     for c in page.main.select('div.cell'):
         c.attrs = {'class': 'cell'}
         code = c.select_one('code.sourceCode')
@@ -50,28 +53,21 @@ def _code(page):
             c.append(page.new('p', 'tested', class_='tick', title='This cell asserts; it fails the build when it is wrong'))
 
 def _api(page):
-    "API entries: a heading with its source link, the signature, the docstring; the source when the chapter shows it"
-    for a in page.main.select('a.api-source'):
-        box = a.find_parent('div', class_='cell')
-        head = box.find(_heading)
-        name = head.get_text(strip=True)
-        above = box.find_previous(_heading)
-        while above and above.find_parent(class_='api'): above = above.find_previous(_heading)
-        head.name = f'h{min(int(above.name[1]) + 1, 6)}' if above else 'h2'
-        head.attrs = {'id': name.lower(), 'class': 'api-name'}
+    "API entries: a heading with its source link, the docstring, the signature; the whole source when the chapter shows it"
+    for api in page.main.select('.api'):
+        for o in api.find_all('section'): o.unwrap()
+        above = api.find_previous(lambda o: _heading.match(o.name) and 'api-name' not in (o.get('class') or []))
+        head,a = api.find(_heading),api.find(class_='api-source')
+        name,p = head.get_text(strip=True),a.parent
+        api.name,api.attrs = 'section',{'class': 'api'}
+        head.name,head.attrs = f'h{min(int(above.name[1]) + 1, 6) if above else 2}',{'id': name.lower(), 'class': 'api-name'}
         a.attrs = {'href': a['href'], 'class': 'api-source', 'aria-label': f'source of {name}'}
         top = page.new('div', class_='api-head')
-        p = a.find_parent('p')
-        head.insert_before(top)
+        api.insert(0, top)
         top.extend([head.extract(), a.extract()])
-        if p and not p.get_text(strip=True): p.decompose()
-        api = page.new('section', class_='api')
-        box.insert_before(api)
-        body = box.select_one('.cell-output-markdown') or box
-        follow = box.find_next_sibling()
-        api.extend([o.extract() for o in list(body.contents)])
-        box.decompose()
-        if follow and follow.select_one('div.source'): api.append(follow.extract())
+        p.decompose()
+        after = api.find_next_sibling()
+        if after and after.select_one('div.source'): api.append(after.extract())
 
 def _figures(page, out):
     "Pictures become files; each sits on a sheet; returns those without a word for who cannot see them"
@@ -85,18 +81,19 @@ def _figures(page, out):
             (out/name).write_bytes(data)
             img['src'] = name
         f = out/unquote(img['src'])
-        if f.suffix=='.png' and f.exists(): # its size, so that the text does not jump when it arrives
-            img['width'],img['height'] = map(str, struct.unpack('>2I', f.read_bytes()[16:24]))
+        if f.suffix=='.png' and f.exists(): # its size, 100 dots an inch, so that the text does not jump when it arrives
+            with Image.open(f) as im: img['width'],img['height'] = (round(n*100/im.info.get('dpi', (100,100))[0]) for n in im.size)
         img['loading'],img['decoding'] = 'lazy','async'
         img['class'] = 'sheet'
         if not img.get('alt', '').strip(): yield f'picture without alt text: {img["src"]}'
 
 def _maths(page):
-    "LaTeX becomes MathML, which browsers draw by themselves"
+    "LaTeX becomes MathML, which browsers draw by themselves; returns what can't"
     for o in page.main.select('span.math'):
+        if o.math: continue # Quarto has done it
         tex = o.get_text().strip()[2:-2].strip()
-        display = 'block' if 'display' in o['class'] else 'inline'
-        m = BeautifulSoup(to_mathml(tex, display=display), 'html.parser').math
+        try: m = BeautifulSoup(to_mathml(tex, display='block' if 'display' in o['class'] else 'inline'), 'html.parser').math
+        except Exception as e: yield f'maths: {tex}: {type(e).__name__}'; continue # whatever a parser may raise
         m['alttext'] = tex
         o.replace_with(m)
         if '\\' in m.get_text(): yield f'maths that is not understood: {tex}'
@@ -131,7 +128,8 @@ def _links(page, names, site):
         if u.scheme or u.netloc:
             if 'target' in a.attrs: del a['target']
             continue
-        a['href'] = names.get(u.path, u.path) + (f'#{u.fragment}' if u.fragment else '')
+        path = u.path.removeprefix('./')
+        a['href'] = names.get(path, path) + (f'#{u.fragment}' if u.fragment else '')
 
 def _no_entry(pages):
     "A link that nbdev made to a name that has no entry leads to its page; it is no link where the name is private"
