@@ -62,7 +62,8 @@ const score = (entry, words) => words.reduce((sum, w) => {
 }, 0)
 const snippet = (text, words) => { // some text around the first word that is found, the words marked
   const at = Math.max(0, Math.min(...words.map(w => text.toLowerCase().indexOf(w)).filter(i => i >= 0), text.length) - 50)
-  const part = (at ? '… ' : '') + text.slice(at === text.length - 50 ? 0 : at, at + 150)
+  const from = at === text.length - 50 ? 0 : at && text.indexOf(' ', at) + 1 // whole words; the start where no word is in the text
+  const part = (from ? '… ' : '') + text.slice(from, from + 160).replace(/\s\S*$/, text.length > from + 160 ? ' …' : '$&')
   const pattern = new RegExp('(' + words.map(w => w.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|') + ')', 'ig')
   return part.split(pattern).map((s, i) => i % 2 ? make('mark', {}, s) : s)
 }
@@ -77,6 +78,7 @@ const show = () => {
 field.addEventListener('input', show)
 dialog.addEventListener('click', e => { if (e.target === dialog || e.target.closest('a')) dialog.close() })
 dialog.addEventListener('keydown', e => {
+  if (e.key === 'Escape') { e.preventDefault(); dialog.close() }
   const rows = $$('a', list), at = rows.indexOf(document.activeElement)
   if (e.key === 'Enter' && at < 0 && rows.length) { e.preventDefault(); rows[0].click() }
   if (e.key === 'ArrowDown') { e.preventDefault(); rows[Math.min(at + 1, rows.length - 1)]?.focus() }

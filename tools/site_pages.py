@@ -168,7 +168,7 @@ def _toc(page):
 def _index(page):
     "What search reads: one entry for each section"
     res = [dict(u=page.href, t=page.title, s='', x=[page.description, ' '])]
-    apart = {id(s) for o in page.main.find_all([_heading, 'math']) for s in o.strings}
+    apart = {id(s) for o in [*page.main.find_all([_heading, 'math']), *page.main.find_all(class_=['api-source', 'tick'])] for s in o.strings}
     for o in page.main.descendants:
         if isinstance(o, NavigableString):
             if id(o) not in apart: res[-1]['x'].append(o)
