@@ -63,11 +63,11 @@ def rand()->float: # The next draw, between 0 and 1
     rnd_state, u = step(rnd_state)
     return u
 
-# %% ../nbs/06_rng_profiling.ipynb #13606bcb
+# %% ../nbs/06_rng_profiling.ipynb #5180b371
 def seconds_per_number(
     makers:dict, # Name -> function that takes n and returns a function without arguments that makes n numbers
     sizes:list, # How many numbers to make: a list of n
-    repeats:int=7, # Rounds, in which the makers take turns; what has taken half a second is not repeated
+    repeats:int=7, # Rounds, in which the makers take turns; what takes half a second is not repeated
 )->dict: # Name -> n -> seconds for one number, best of the rounds
     "Time every one of `makers` at each of `sizes`"
     best = {name:{} for name in makers}
@@ -78,22 +78,22 @@ def seconds_per_number(
         for name,t in once.items(): best[name][n] = t/n
         for r in range(repeats):
             for name,f in tasks.items():
-                if r*loops[name]*best[name][n]*n > .5: continue
+                if (r+1)*loops[name]*best[name][n]*n > .5: continue
                 best[name][n] = min(best[name][n], timeit.timeit(f, number=loops[name])/loops[name]/n)
     return best
 
-# %% ../nbs/06_rng_profiling.ipynb #462b4c0a
+# %% ../nbs/06_rng_profiling.ipynb #ae67b9de
 def _numpy_maker(n, pcg=np.random.default_rng(42)):
-    out = np.empty(n)
+    out = np.ones(n)
     return lambda: pcg.random(out=out)
 
 def _torch_maker(n):
-    out = torch.empty(n, dtype=torch.float64)
+    out = torch.ones(n, dtype=torch.float64)
     return lambda: torch.rand(n, dtype=torch.float64, out=out)
 
 def _list_maker(draw): return lambda n: lambda: [draw() for _ in range(n)]
 
-# %% ../nbs/06_rng_profiling.ipynb #b4f308b6
+# %% ../nbs/06_rng_profiling.ipynb #1e3b5cb5
 _makers = {'by hand, list': _list_maker(rand), 'random.random, list': _list_maker(Random(42).random),
            'NumPy PCG64, array': _numpy_maker, 'torch.rand, tensor': _torch_maker}
 
@@ -112,7 +112,7 @@ def plot_speeds(times:dict, # What seconds_per_number returns
     ax.legend(loc='upper left', bbox_to_anchor=(0, -.16), ncols=2)
     return ax
 
-# %% ../nbs/06_rng_profiling.ipynb #3d25f928
+# %% ../nbs/06_rng_profiling.ipynb #27feb77d
 _alive = weakref.WeakSet()  # all generators of this process: `worker_init_fn` needs to find them
 
 # %% ../nbs/06_rng_profiling.ipynb #6001accc
@@ -174,7 +174,7 @@ def _wheels_of(state):
         raise ValueError(f'the wheels stand at 1 to 30268, 1 to 30306 and 1 to 30322; got {state}')
     return state
 
-# %% ../nbs/06_rng_profiling.ipynb #113b7041
+# %% ../nbs/06_rng_profiling.ipynb #b43342ef
 @patch
 def setstate(self:WichmannHill,
              state:tuple): # What getstate returned, here or from a generator of random2 or Python 2.2; lists will do
@@ -184,6 +184,7 @@ def setstate(self:WichmannHill,
         raise ValueError(f'expected a state of version 1 or {self.VERSION}, as `getstate` returns it; got {state!r}')
     _,seed,gauss_next,(start,length) = state
     seed,start = _wheels_of(seed),_wheels_of(start)
+    if gauss_next is not None: gauss_next = float(gauss_next)
     self._seed,self.gauss_next,self._start,self._length = seed,gauss_next,start,index(length)
 
 # %% ../nbs/06_rng_profiling.ipynb #c542b36f
@@ -194,7 +195,7 @@ class Wheel(NamedTuple):
     places: array # value -> place: the discrete logarithm, unsigned 16-bit
     quotients: np.ndarray # place -> value/p, float64, with the first BLOCK places repeated at the end
 
-# %% ../nbs/06_rng_profiling.ipynb #3b961666
+# %% ../nbs/06_rng_profiling.ipynb #3cbb1623
 BLOCK = 16384 # numbers made at a time: the work then stays in the processor's cache
 
 def _wheel(p, g):
@@ -209,12 +210,12 @@ def wheels()->tuple[Wheel,Wheel,Wheel]: # The wheels of x, y and z
     "The three wheels as tables; made at the first call, the same object after that"
     return tuple(_wheel(p, g) for p,g in zip(MODULI, MULTIPLIERS))
 
-# %% ../nbs/06_rng_profiling.ipynb #7bb915e2
+# %% ../nbs/06_rng_profiling.ipynb #2696e701
 @patch
 def _uniform(self:WichmannHill, a:np.ndarray):
     "Fill the contiguous float64 array `a` with the next draws"
-    (xw,yw,zw),n = wheels(),len(a)
-    i,j,k = (w.places[v]+1 for w,v in zip((xw,yw,zw), self._seed))
+    (xw,yw,zw),(x,y,z),n = wheels(),self._seed,len(a)
+    i,j,k = xw.places[x]+1, yw.places[y]+1, zw.places[z]+1
     whole = np.empty(min(n, BLOCK))
     for s in range(0, n, BLOCK):
         u = a[s:s+BLOCK]
@@ -226,43 +227,41 @@ def _uniform(self:WichmannHill, a:np.ndarray):
         i,j,k = i+m, j+m, k+m
     self._seed = xw.values[(i-1) % 30268], yw.values[(j-1) % 30306], zw.values[(k-1) % 30322]
 
-# %% ../nbs/06_rng_profiling.ipynb #1d7d1440
+# %% ../nbs/06_rng_profiling.ipynb #35d6362a
 _floats = torch.float64, torch.float32, torch.float16, torch.bfloat16
 
 def _target(size, dtype, device, out):
     "The tensor to fill: `out`, or a new one"
-    if len(size)==1 and isinstance(size[0], (tuple,list)): size = size[0]
-    shape = tuple(index(s) for s in size)
-    if any(s<0 for s in shape): raise ValueError(f'a size cannot be negative; got {shape}')
+    if len(size)==1 and isinstance(size[0], (tuple,list)): size = tuple(size[0])
     kind = dtype or (torch.float64 if out is None else out.dtype)
     if kind not in _floats: raise TypeError(f'`dtype` must be one of {", ".join(map(str, _floats))}; got {kind}')
-    if out is None: return torch.empty(shape, dtype=kind, device=device)
+    if out is None: return torch.empty(size, dtype=kind, device=device)
     if out.dtype!=kind: raise TypeError(f'`dtype` is {kind}, but `out` has {out.dtype}: leave one of them out')
     if device is not None and torch.device(device).type!=out.device.type:
         raise ValueError(f'`device` is {device}, but `out` is on {out.device}: leave one of them out')
     if out.requires_grad and torch.is_grad_enabled():
         raise RuntimeError('`out` requires a gradient; fill it inside `torch.no_grad()`')
     if not size: return out
-    if out.numel()==0 and math.prod(shape): out.resize_(shape)
-    if tuple(out.shape)!=shape: raise ValueError(f'`out` has shape {tuple(out.shape)}, the size asked for is {shape}')
+    if out.numel()==0: out.resize_(size)
+    if tuple(out.shape)!=size: raise ValueError(f'`out` has shape {tuple(out.shape)}, the size asked for is {size}')
     return out
 
-# %% ../nbs/06_rng_profiling.ipynb #866fdd06
+# %% ../nbs/06_rng_profiling.ipynb #df0aafb0
 def _fill(out, draw, narrow):
     "Fill tensor `out` by `draw(float64 array)`; `narrow(array, dtype)` readies the numbers for a shorter dtype"
-    flat = out.detach() if out.device.type=='cpu' and out.is_contiguous() else torch.empty(out.shape, dtype=out.dtype, device='cpu')
-    flat = flat.view(-1)
-    if flat.dtype==torch.float64: draw(flat.numpy())
+    direct = out.is_cpu and out.is_contiguous()
+    host = out.detach() if direct else torch.empty(out.shape, dtype=out.dtype, device='cpu')
+    if host.dtype==torch.float64: draw(host.numpy().reshape(-1))
     else:
-        for b in flat.split(BLOCK):
+        for b in host.view(-1).split(BLOCK):
             u = np.empty(len(b))
             draw(u)
             narrow(u, b.dtype)
             b.copy_(torch.from_numpy(u))
-    if flat.data_ptr()!=out.data_ptr(): out.detach().copy_(flat.view(out.shape))
+    if not direct: out.detach().copy_(host)
     return out
 
-# %% ../nbs/06_rng_profiling.ipynb #e3c9f4c8
+# %% ../nbs/06_rng_profiling.ipynb #d238f19e
 def _round_down(u, dtype):
     "Round `u` down to the grid of numbers that `torch.rand` can give in `dtype`"
     grid = 2 / torch.finfo(dtype).eps
@@ -280,9 +279,9 @@ def rand(self:WichmannHill,
     "The next draws as a tensor; raises `TypeError` for other dtypes and `ValueError` where the arguments contradict each other"
     return _fill(_target(size, dtype, device, out), self._uniform, _round_down)
 
-# %% ../nbs/06_rng_profiling.ipynb #d1672fba
+# %% ../nbs/06_rng_profiling.ipynb #04d17446
 def _table_maker(n):
-    w,out = WichmannHill(42),torch.empty(n, dtype=torch.float64)
+    w,out = WichmannHill(42),torch.ones(n, dtype=torch.float64)
     return lambda: w.rand(out=out)
 
 _makers['WichmannHill.rand, tensor'] = _table_maker
@@ -349,11 +348,12 @@ def draws_between(a:tuple[int,int,int], # The wheels to start from
         modulus *= half
     return 2*n + odd
 
-# %% ../nbs/06_rng_profiling.ipynb #a855d880
+# %% ../nbs/06_rng_profiling.ipynb #615c3f59
 @patch(as_prop=True)
-def room(self:WichmannHill)->int: # Draws; 0 where the end is passed
+def room(self:WichmannHill)->int: # Draws; 0 outside the stretch
     "How many draws are left of the stretch that is this generator's own"
-    return max(0, self._length - draws_between(self._start, self._seed))
+    used = draws_between(self._start, self._seed)
+    return 0 if used is None else max(0, self._length-used)
 
 # %% ../nbs/06_rng_profiling.ipynb #e089477a
 @patch
@@ -377,7 +377,7 @@ def spawn(self:WichmannHill,
         child.setstate((self.VERSION, at, None, (at, piece)))
     return children
 
-# %% ../nbs/06_rng_profiling.ipynb #0c4741da
+# %% ../nbs/06_rng_profiling.ipynb #a8e05f75
 _fork_safe,_at_fork = weakref.WeakSet(),[]  # generators that opted in; what their copies shall be in the child
 
 def _before_fork():
