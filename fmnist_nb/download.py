@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['DATASETS', 'TIMEOUT', 'Files', 'data_dir', 'DownloadError', 'download', 'fmnist_download']
 
-# %% ../nbs/00_download.ipynb #167fbadf
-import gzip,hashlib,http.client,json,os,re,sys,tempfile,time,urllib.error,urllib.parse,urllib.request,zlib
+# %% ../nbs/00_download.ipynb #b6db5e03
+import gzip,hashlib,http.client,io,json,os,re,sys,tempfile,time,urllib.error,urllib.parse,urllib.request,zlib
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -42,51 +42,88 @@ def _raw_size(name):
     n = 60_000 if name.startswith('train') else 10_000
     return 16 + n*28*28 if 'images' in name else 8 + n
 
-# %% ../nbs/00_download.ipynb #8887a369
-_http = urllib.request.OpenerDirector()
-for _h in ('Proxy', 'Unknown', 'HTTP', 'HTTPS', 'HTTPDefaultError', 'HTTPRedirect'):
-    _http.add_handler(getattr(urllib.request, f'{_h}Handler')())
-_http.add_handler(urllib.request.HTTPErrorProcessor())
-
+# %% ../nbs/00_download.ipynb #b780e417
 def _is_url(source): return bool(re.match('https?://', str(source), re.I))
 
-# %% ../nbs/00_download.ipynb #467e4ae3
+# %% ../nbs/00_download.ipynb #df29d60f
 class _Refused(Exception): "A source will not do, for the reason given"
+
+def _line(text, most=200):
+    "`text` as one line of at most `most` printable characters"
+    res = ' '.join(''.join(c if c.isprintable() else ' ' for c in text).split())
+    return res if len(res) <= most else res[:most-1] + '…'
 
 def _reason(e):
     "`e` in words for a list of sources"
-    if isinstance(e, urllib.error.HTTPError): return f'HTTP status {e.code}, {e.reason}'.replace('\n', ' ')
+    if isinstance(e, urllib.error.HTTPError): return _line(f'HTTP status {e.code}, {e.reason}')
     if isinstance(e, urllib.error.URLError): e = e.reason
     if isinstance(e, FileNotFoundError): return 'no such file'
     if isinstance(e, TimeoutError): return str(e) if 'bytes' in str(e) else f'no answer within {TIMEOUT} seconds'
-    return getattr(e, 'strerror', None) or str(e) or type(e).__name__
+    return _line(getattr(e, 'strerror', None) or str(e) or type(e).__name__)
 
 # %% ../nbs/00_download.ipynb #c6d41bc7
 TIMEOUT = 10  # seconds of silence until a connection is given up
 
-# %% ../nbs/00_download.ipynb #4217ea32
-_slowest = 1000  # bytes per second; a transfer that is slower on average, TIMEOUT seconds after its start, is given up
+# %% ../nbs/00_download.ipynb #9cfdec47
+_slowest = 1000  # bytes per second; an answer that is slower on average, TIMEOUT seconds after its start, is given up
+_most = _raw_size('train-images') + 2**17  # bytes in the longest answer: a file that packing made no shorter, and its headers
 
+class _Guard(io.RawIOBase):
+    "What arrives through `raw`, as long as it is not too much or too slow"
+    def __init__(self, raw): self.raw,self.got,self.start = raw,0,time.monotonic()
+    def readable(self): return True
+    def readinto(self, b):
+        n,t = self.raw.readinto(b),time.monotonic()-self.start
+        self.got += n
+        if self.got > _most: raise _Refused(f'too long: {self.got:,} bytes and no end')
+        if t > TIMEOUT and self.got < _slowest*t: raise TimeoutError(f'too slow: {self.got:,} bytes in {t:.0f} seconds')
+        return n
+    def close(self):
+        self.raw.close()
+        super().close()
+
+# %% ../nbs/00_download.ipynb #5d8179d3
+class _Response(http.client.HTTPResponse):
+    "An answer that is guarded from its first byte"
+    def __init__(self, sock, *args, **kwargs):
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_Guard(self.fp.detach()))
+
+class _Plain(http.client.HTTPConnection): response_class = _Response
+class _Secure(http.client.HTTPSConnection): response_class = _Response
+
+class _Web(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
+    def http_open(self, req): return self.do_open(_Plain, req)
+    def https_open(self, req): return self.do_open(_Secure, req)
+
+class _Redirect(urllib.request.HTTPRedirectHandler):
+    def http_error_302(self, req, fp, *args):
+        fp.close()
+        return super().http_error_302(req, io.BytesIO(), *args)
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+def _open_url(url):
+    "Open `url`, which leads to HTTP or HTTPS and nothing else, by way of a proxy if the environment names one"
+    opener = urllib.request.OpenerDirector()
+    for h in ('ProxyHandler', 'UnknownHandler', 'HTTPDefaultErrorHandler', 'HTTPErrorProcessor'): opener.add_handler(getattr(urllib.request, h)())
+    for h in (_Web(), _Redirect()): opener.add_handler(h)
+    return opener.open(urllib.request.Request(url, headers={'User-Agent': 'fmnist_nb'}), timeout=TIMEOUT)
+
+# %% ../nbs/00_download.ipynb #623395f8
 def _pieces(source, name):
     "Yield the bytes of `name` at `source` in pieces, with the number of bytes announced (0: unknown)"
-    most, got, start = _raw_size(name) + 2**16, 0, time.monotonic()
+    most, got, url = _raw_size(name) + 2**16, 0, _is_url(source)
     try:
-        if _is_url(source):
-            url = f'{str(source).rstrip("/")}/{urllib.parse.quote(name)}'
-            f = _http.open(urllib.request.Request(url, headers={'User-Agent': 'fmnist_nb'}), timeout=TIMEOUT)
-            total = int(f.headers.get('Content-Length') or 0)
-        else:
-            f = open(Path(source).expanduser()/name, 'rb')
-            total = os.fstat(f.fileno()).st_size
-        with f:
+        with _open_url(f'{str(source).rstrip("/")}/{urllib.parse.quote(name)}') if url else open(Path(source).expanduser()/name, 'rb') as f:
+            total = int(f.headers.get('Content-Length') or 0) if url else os.fstat(f.fileno()).st_size
             while piece := f.read1(2**16):
                 yield piece, total
                 got += len(piece)
                 if max(got, total) > most: raise _Refused(f'too long: {max(got, total):,} bytes, expected at most {most:,}')
-                t = time.monotonic() - start
-                if t > TIMEOUT and got < _slowest*t: raise TimeoutError(f'too slow: {got:,} bytes in {t:.0f} seconds')
         if got < total: raise _Refused(f'cut short: {got:,} of {total:,} bytes')
-    except (OSError, http.client.HTTPException, ValueError) as e: raise _Refused(_reason(e)) from e
+    except (OSError, http.client.HTTPException, ValueError) as e:
+        if isinstance(e, urllib.error.HTTPError): e.close()
+        raise _Refused(_reason(e)) from e
 
 # %% ../nbs/00_download.ipynb #ff6c0672
 _mirrors = {
@@ -164,38 +201,38 @@ def _fetch(source, name, sha256, dest, progress=False):
         os.unlink(tmp)
         raise
 
-# %% ../nbs/00_download.ipynb #333e26da
-def _stamp(path):
-    "What changes when somebody touches the file: its size in bytes and its time in nanoseconds"
+# %% ../nbs/00_download.ipynb #c8720816
+def _stamp(path, sha256):
+    "What changes when somebody touches the file, its size in bytes and its time in nanoseconds; and what it should hold"
     s = os.stat(path)
-    return [s.st_size, s.st_mtime_ns]
+    return [s.st_size, s.st_mtime_ns, sha256]
 
 def _stamps(dest):
     "The stamps of the files in `dest` that were found good"
     try:
         res = json.loads((Path(dest)/'verified.json').read_text())
         return res if isinstance(res, dict) else {}
-    except (OSError, ValueError): return {}
+    except (OSError, ValueError, RecursionError): return {}
 
-def _note(dest, name):
-    "Remember that file `name` in `dest` is good"
+def _note(dest, name, sha256):
+    "Remember that file `name` in `dest` holds what `sha256` says"
     fd,tmp = tempfile.mkstemp(prefix='.verified.', suffix='.part', dir=dest)
     try:
-        with open(fd, 'w') as f: json.dump(_stamps(dest) | {name: _stamp(Path(dest)/name)}, f)
+        with open(fd, 'w') as f: json.dump(_stamps(dest) | {name: _stamp(Path(dest)/name, sha256)}, f)
         os.chmod(tmp, 0o644)
         os.replace(tmp, Path(dest)/'verified.json')
     except BaseException:
         os.unlink(tmp)
         raise
 
-# %% ../nbs/00_download.ipynb #b2fb4827
-def _untouched(dest, names):
-    "Those of the files `names` in `dest` that nobody has touched since they were found good"
+# %% ../nbs/00_download.ipynb #bef77194
+def _untouched(dest, digests):
+    "The names among `digests` (name -> SHA-256) of files in `dest` that nobody has touched since they were found good"
     stamps = _stamps(dest)
-    def same(n):
-        try: return stamps.get(n) == _stamp(Path(dest)/n)
+    def same(n, h):
+        try: return stamps.get(n) == _stamp(Path(dest)/n, h)
         except OSError: return False
-    return {n for n in names if same(n)}
+    return {n for n,h in digests.items() if same(n, h)}
 
 def _passes(dest, name, sha256):
     "Is file `name` in `dest` there, and good?"
@@ -228,7 +265,13 @@ def _get(name, sha256, dataset, sources, dest, dead, progress):
     lines = [f'  {s}: {e}' for s,e in tried] or ['  (the list of sources is empty)']
     raise DownloadError('\n'.join([f'No source has a good copy of {name} of {dataset}. Tried, in this order:', *lines, _advice(dataset)]))
 
-# %% ../nbs/00_download.ipynb #a6d84653
+# %% ../nbs/00_download.ipynb #2f401f0e
+def _sweep(dest, names):
+    "Delete what a process that was killed has left of `names` in `dest`; only for the holder of the lock"
+    for n in ('verified', *(Path(n).stem for n in names)):
+        for p in Path(dest).glob(f'.{n}.*.part'): p.unlink()
+
+# %% ../nbs/00_download.ipynb #8593f29e
 def download(
     dataset:str='fashion-mnist', # A key of the dictionary DATASETS
     dest:str|Path|None=None,     # Folder for the files; if not given, what data_dir says
@@ -245,12 +288,12 @@ def download(
     try:
         dest.mkdir(parents=True, exist_ok=True)
         with FileLock(dest/'.lock'):
-            for p in dest.glob('.*.part'): p.unlink() # left by a process that was killed
+            _sweep(dest, names)
             good,dead = _untouched(dest, names), {}
             for n,h in names.items():
                 if n in good: continue
                 if not _passes(dest, n, h): _get(n, h, dataset, sources, dest, dead, progress)
-                _note(dest, n)
+                _note(dest, n, h)
     except DownloadError: raise
     except OSError as e:
         if all(_passes(dest, n, h) for n,h in names.items()): return files # a cache that may only be read
