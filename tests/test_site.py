@@ -23,13 +23,16 @@ class Handler(SimpleHTTPRequestHandler):
     def translate_path(self, path): return super().translate_path(path.removeprefix(baseurl) or '/') # as it is published
     def log_message(self, *args): pass
 
+class Server(ThreadingHTTPServer):
+    def handle_error(self, request, address): pass # a browser that leaves a page hangs up
+
 @pytest.fixture(scope='module')
 def site():
     "The address of the site, served on this machine"
     if not (docs/'index.html').exists():
         r = subprocess.run([sys.executable, 'tools/build_docs.py'], cwd=root, capture_output=True, text=True, timeout=300)
         if not (docs/'index.html').exists(): pytest.skip(f'no _docs, and building it failed: {r.stderr[-500:]}')
-    with ThreadingHTTPServer(('127.0.0.1', 0), partial(Handler, directory=docs)) as server:
+    with Server(('127.0.0.1', 0), partial(Handler, directory=docs)) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f'http://127.0.0.1:{server.server_port}'

@@ -69,7 +69,7 @@ def _api_entry(name, source_below):
     "Markdown for the API entry of `name`; `source_below`: the whole source follows, so no signature is needed"
     _,_,sig,doc = public_names()[name]
     look = NbdevLookup()
-    parts = ['::: {.api}', f'[source]({look.code(name)}){{.api-source}}', f'### `{name}`', look.linkify(doc)]
+    parts = ['::: {.api}', f'[source]({look.code(name)}){{.api-source}}', f'### `{name}`', look.linkify(doc) or '']
     if not source_below: parts.append(f'```python\n{sig}\n```')
     return '\n\n'.join([*parts, ':::'])
 
@@ -141,6 +141,8 @@ def build():
     start = time.perf_counter()
     prepare()
     pages,problems = finish(render(), docs, cfg)
+    problems += [f'{mod}.py: {name} says nothing of itself: a docstring, for a constant a comment, is missing'
+                 for name,(mod,_,_,doc) in public_names().items() if not doc and not re.search(r'(^|\.)_', name)]
     print(f'{len(pages)} pages in {docs.name}/, {time.perf_counter()-start:.1f} s')
     for o in problems: print('problem:', o)
     return problems

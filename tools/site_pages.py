@@ -220,7 +220,7 @@ def _broken(out, pages):
 def finish(rendered, out, cfg):
     "Make the site in `out` from the pages in `rendered`; returns the pages, and what is wrong with them"
     site = (cfg.doc_host + cfg.doc_baseurl).rstrip('/')
-    tmp = out.with_name(out.name + '.new')
+    tmp = rendered.with_name('_site')
     shutil.rmtree(tmp, ignore_errors=True)
     shutil.copytree(rendered, tmp, ignore=shutil.ignore_patterns('*.html', 'site_libs', 'search.json', 'sitemap.xml', 'robots.txt', '*.llms.md'))
     for f in assets: shutil.copy(cfg.nbs_path/f, tmp)
@@ -247,12 +247,11 @@ def finish(rendered, out, cfg):
     order = [p for _,ps in nav for p in ps]
     env = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     version = hashlib.sha256(b''.join((tmp/f).read_bytes() for f in assets)).hexdigest()[:8]
-    css = (tmp/'styles.css').read_text(encoding='utf-8')
     for p in pages:
         i = order.index(p) if p in order else None
         around = dict(prev=order[i-1] if i else None, next=order[i+1] if i is not None and i+1<len(order) else None)
         text = env.get_template('page.html').render(page=p, body=p.main.decode_contents(), toc=_toc(p), nav=nav, cfg=cfg, site=site,
-                                                    version=version, css=css, order=order, **around)
+                                                    version=version, **around)
         (tmp/p.href).write_text(text, encoding='utf-8')
 
     index = [o for p in order for o in _index(p)]
