@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['show_image', 'Split', 'Splits', 'load_data', 'FashionMNIST', 'show_images']
 
-# %% ../nbs/04_tensors.ipynb #0d18c9b2
+# %% ../nbs/04_tensors.ipynb #6c56966a
 import copy,hashlib,math,operator,os,tempfile,zlib
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -17,34 +17,35 @@ import torch
 from fastcore.basics import patch
 from filelock import FileLock
 from torch import Tensor
-from torch.utils.data import BatchSampler,DataLoader,Dataset,RandomSampler,SequentialSampler
+from torch.utils.data import DataLoader,Dataset,Sampler
 from .chunks import label_names
 from .download import DATASETS,DownloadError,Files,data_dir,download
 
-# %% ../nbs/04_tensors.ipynb #3257a906
+# %% ../nbs/04_tensors.ipynb #b3ab8bda
 def _picture(im):
     "`im` as a NumPy array of shape (rows, columns) or (rows, columns, 3 or 4)"
     if isinstance(im, Tensor): im = im.detach().cpu()
     elif not hasattr(im, '__array__'): im = [list(o) if hasattr(o, '__iter__') else o for o in im] # lists, Matrix
     a = np.asarray(im)
     shape = a.shape
-    if a.ndim==1 and a.size and math.isqrt(a.size)**2==a.size: a = a.reshape(math.isqrt(a.size), -1)  # a flat list of pixels
-    if a.ndim==3 and a.shape[-1] not in (1,3,4): a = np.moveaxis(a, 0, -1)                 # channels first, as models like it
+    side = math.isqrt(a.size)
+    if a.ndim==1 and side and side**2==a.size: a = a.reshape(side, side)   # a flat list of pixels
+    if a.ndim==3 and a.shape[-1] not in (1,3,4): a = np.moveaxis(a, 0, -1) # channels first, as models like it
     if a.ndim==3 and a.shape[-1]==1: a = a[...,0]
     if 0 in a.shape or a.ndim not in (2,3) or (a.ndim==3 and a.shape[-1] not in (3,4)):
-        raise ValueError(f'expected one picture: (rows, columns), with or without an axis of 1, 3 or 4 channels; found shape {shape}. '
-                         'For several pictures there is show_images.')
+        raise ValueError('expected one picture: (rows, columns), with or without an axis of 1, 3 or 4 channels; '
+                         f'found shape {shape}. For several pictures there is show_images.')
     return a
 
-# %% ../nbs/04_tensors.ipynb #5e5d61bb
+# %% ../nbs/04_tensors.ipynb #ca066d08
 def show_image(
-    im,                           # A picture: tensor, array, Matrix, list of rows or flat list of pixels; (28,28), (1,28,28), (3,28,28) ...
-    title:str|None=None,          # Text above the picture
+    im,                       # A tensor or array (28,28), (1,28,28) or (3,28,28), a Matrix, a list of rows or of pixels
+    title:str|None=None,      # Text above the picture
     ax:'matplotlib.axes.Axes|None'=None, # Where to draw; a new figure if not given
-    figsize:tuple=(2.2, 2.4),     # Width and height of a new figure, in inches
-    **kwargs                      # Passed on to imshow, such as cmap='viridis', vmin=0, vmax=1
+    figsize:tuple=(2.2, 2.4), # Width and height of a new figure, in inches
+    **kwargs                  # Passed on to imshow, such as cmap='viridis', vmin=0, vmax=1
 )->'matplotlib.axes.Axes': # The axes with the picture
-    "Draw one picture `im` without ticks; integers from black (0) to white (255), floats from their least to their greatest. Raises `ValueError` if `im` is no picture."
+    "Draw `im`: integers from black (0) to white (255), floats from least to greatest. `ValueError` for no picture."
     import matplotlib.pyplot as plt # here, so that code that draws nothing doesn't wait for it
     a = _picture(im)
     if a.dtype.kind in 'iu': kwargs = dict(vmin=0, vmax=255) | kwargs
@@ -55,27 +56,28 @@ def show_image(
         ax.set_axis_off()
     return ax
 
-# %% ../nbs/04_tensors.ipynb #05868be6
+# %% ../nbs/04_tensors.ipynb #9fa85c93
 def _mapped(path, shape):
-    "The items of the IDX file at `path` as a uint8 tensor of `shape` over a private map; `None` if the file is missing or not of the right size"
+    "The items of the IDX file at `path` as a mapped uint8 tensor; `None` if missing or not of the size for `shape`"
     head = 4 + 4*len(shape) # magic number, then the size of each axis
     size = head + math.prod(shape)
     try: fd = os.open(path, os.O_RDONLY | getattr(os, 'O_BINARY', 0))
     except FileNotFoundError: return None
     try:
         if os.fstat(fd).st_size != size: return None
-        buf = mmap(fd, size, access=ACCESS_COPY) if size > 2**20 else bytearray(os.read(fd, size)) # to read a short file is quicker
+        # To map a short file costs more than to read it
+        buf = mmap(fd, size, access=ACCESS_COPY) if size > 2**20 else bytearray(os.read(fd, size))
     finally: os.close(fd)
-    # torch.from_file(shared=False) is as quick, but torch takes its tensors for shared memory and can't hand them to a spawned process
+    # torch.from_file(shared=False) is as quick, but torch takes the tensor for shared memory, and spawned workers fail
     return torch.frombuffer(buf, dtype=torch.uint8, offset=head).view(shape)
 
-# %% ../nbs/04_tensors.ipynb #842acb52
+# %% ../nbs/04_tensors.ipynb #ce8367d0
 _shapes = Files((60_000,28,28), (60_000,), (10_000,28,28), (10_000,))
 
-# %% ../nbs/04_tensors.ipynb #dc4b019c
+# %% ../nbs/04_tensors.ipynb #c3412388
 def _unpack(gz, size, sha256, write):
-    "Hand what the gzip file `gz` holds to `write`, piece by piece; raise `DownloadError` unless it is `size` bytes with the digest `sha256`"
-    h, left, jobs = hashlib.sha256(), size, deque()
+    "Hand what `gz` holds to `write`, in pieces; `DownloadError` unless it is `size` bytes with the digest `sha256`"
+    h, left, jobs, advice = hashlib.sha256(), size, deque(), 'Delete it and call download() again.'
     def keep(piece):
         h.update(piece)
         write(piece)
@@ -87,18 +89,19 @@ def _unpack(gz, size, sha256, write):
                 left -= len(piece)
                 jobs.append(pool.submit(keep, piece))
                 if len(jobs) > 4: jobs.popleft().result()
-                if d.eof: d, data = zlib.decompressobj(31), d.unused_data or f.read(2**17) # a second gzip member may follow
-                else: data = f.read(2**17)
+                data = d.unused_data or f.read(2**17)
+                if d.eof: d,data = zlib.decompressobj(31),data.lstrip(b'\0') # another gzip member, or padding
             for j in jobs: j.result()
-    except zlib.error as e: raise DownloadError(f'{Path(gz).name} is damaged ({e}). Delete it and call download() again.') from e
+    except zlib.error as e: raise DownloadError(f'{Path(gz).name} is damaged ({e}). {advice}') from e
     if left or h.hexdigest() != sha256:
         found = 'more' if left < 0 else f'{size-left:,}, SHA-256 {h.hexdigest()[:8]}…'
-        raise DownloadError(f'{Path(gz).name} does not hold the published data: expected {size:,} bytes, SHA-256 {sha256[:8]}…, '
-                            f'found {found}. Delete it and call download() again.')
+        raise DownloadError(f'{Path(gz).name} does not hold the published data: expected {size:,} bytes, '
+                            f'SHA-256 {sha256[:8]}…, found {found}. {advice}')
 
-# %% ../nbs/04_tensors.ipynb #3e497999
+# %% ../nbs/04_tensors.ipynb #65686c0d
 def _keep_raw(gz, raw, size, sha256):
     "Write what `gz` holds to `raw`, checked, whole or not at all"
+    for p in raw.parent.glob(f'.{raw.name}.*.part'): p.unlink() # left by a process that was killed
     fd,tmp = tempfile.mkstemp(prefix=f'.{raw.name}.', suffix='.part', dir=raw.parent)
     try:
         with open(fd, 'wb') as f: _unpack(gz, size, sha256, f.write)
@@ -108,7 +111,7 @@ def _keep_raw(gz, raw, size, sha256):
         os.unlink(tmp)
         raise
 
-# %% ../nbs/04_tensors.ipynb #c34969eb
+# %% ../nbs/04_tensors.ipynb #a665b461
 def _good_raw(raw, shape, sha256, verify):
     "The tensor over the raw copy at `raw`, or `None` if that is not good; `verify`: read it and compare its digest"
     x = _mapped(raw, shape)
@@ -146,24 +149,24 @@ class Splits(NamedTuple):
     train:Split # 60,000 pictures and labels
     valid:Split # 10,000 pictures and labels
 
-# %% ../nbs/04_tensors.ipynb #21e271da
+# %% ../nbs/04_tensors.ipynb #7d5dbea2
 def _load_split(train, dataset, folder, verify=False, device=None):
     x,y = (_load_file(i, dataset, folder, verify) for i in ((0,1) if train else (2,3)))
     y = torch.from_numpy(y.numpy().astype(np.int64))
     return Split(x, y) if device is None else Split(x.to(device), y.to(device))
 
-# %% ../nbs/04_tensors.ipynb #ef455b41
+# %% ../nbs/04_tensors.ipynb #160aa212
 def load_data(
     dataset:str='fashion-mnist', # 'fashion-mnist' or 'mnist'; downloaded and verified when it is not there yet
     verify:bool=False,           # Read the raw copies and compare their SHA-256 again?
     device:str|torch.device|None=None, # Where the tensors should be; if not given, they are mapped files on the CPU
     dest:str|Path|None=None      # Folder for the files; if not given, what data_dir says
 )->Splits: # train and valid; each has x, uint8 (n,28,28), and y, int64 (n,)
-    "`dataset` as tensors, mapped from raw copies: nothing is read before you look at it, and writing never changes a file. Raises `DownloadError`, or `ValueError` for an unknown name."
+    "`dataset` as tensors over mapped files, which never change. `DownloadError`, `ValueError` for an unknown name."
     folder = data_dir(dataset) if dest is None else Path(dest).expanduser()
     return Splits(*(_load_split(train, dataset, folder, verify, device) for train in (True, False)))
 
-# %% ../nbs/04_tensors.ipynb #d4adc42b
+# %% ../nbs/04_tensors.ipynb #73d6d80b
 _tv_names = {'fashion-mnist': 'FashionMNIST', 'mnist': 'MNIST'}
 
 def _is_there(train, dataset, folder):
@@ -171,36 +174,43 @@ def _is_there(train, dataset, folder):
     names = list(DATASETS[dataset])[slice(0,2) if train else slice(2,4)]
     return all((folder/n).is_file() or (folder/n[:-3]).is_file() for n in names)
 
-# %% ../nbs/04_tensors.ipynb #2572a2e4
+# %% ../nbs/04_tensors.ipynb #f7c72389
 class FashionMNIST(Dataset):
     "Fashion-MNIST as a dataset of pairs (picture, label), held in the tensors `data` and `targets`"
     classes = list(label_names)
 
     def __init__(self,
-        root:str|Path|None=None,  # Folder laid out as by torchvision (root/FashionMNIST/raw); if not given, the cache of this library
-        train:bool=True,          # The 60,000 training pictures, or the 10,000 for validation?
-        transform=None,           # Called on each picture, a uint8 tensor (28,28), when an item is taken
-        target_transform=None,    # Called on each label, an int
-        download:bool=True,       # Fetch what is missing? If false, that raises RuntimeError
+        root:str|Path|None=None, # Folder as torchvision has it (files in root/FashionMNIST/raw); if none, our cache
+        train:bool=True,         # The 60,000 training pictures, or the 10,000 for validation?
+        transform=None,          # Called on each picture, a uint8 tensor (28,28), when an item is taken
+        target_transform=None,   # Called on each label, an int
+        download:bool=True,      # Fetch what is missing? If false, that raises RuntimeError
         dataset:str='fashion-mnist', # 'mnist' for the digits, whose classes are '0' to '9'
-        verify:bool=False,        # Compare the SHA-256 of the files again?
+        verify:bool=False,       # Compare the SHA-256 of the files again?
         device:str|torch.device|None=None # Where the tensors should be
     ):
         if isinstance(root, bool): raise TypeError(f'`root` is a folder. Write FashionMNIST(train={root}).')
         folder = data_dir(dataset) if root is None else Path(root).expanduser()/_tv_names[dataset]/'raw'
         if not download and not _is_there(train, dataset, folder):
             raise RuntimeError(f'{dataset} is not in {folder}. Say download=True to fetch it.')
-        self.root,self.train,self.transform,self.target_transform,self.dataset = root,train,transform,target_transform,dataset
+        self.root,self.train,self.dataset = root,train,dataset
+        self.transform,self.target_transform = transform,target_transform
         self.data,self.targets = _load_split(train, dataset, folder, verify, device)
         if dataset=='mnist': self.classes = [str(i) for i in range(10)]
 
-    def __len__(self): return len(self.data)
-    def __repr__(self): return f'FashionMNIST({len(self):,} items, {"train" if self.train else "valid"} split of {self.dataset})'
+# %% ../nbs/04_tensors.ipynb #30f796dc
+@patch
+def __len__(self:FashionMNIST): return len(self.data)
 
-    @property
-    def class_to_idx(self)->dict: # {'T-shirt/top': 0, ...}
-        "The number of each class"
-        return {c: i for i,c in enumerate(self.classes)}
+@patch
+def __repr__(self:FashionMNIST):
+    return f'FashionMNIST({len(self):,} items, {"train" if self.train else "valid"} split of {self.dataset})'
+
+# %% ../nbs/04_tensors.ipynb #8daf28f5
+@patch(as_prop=True)
+def class_to_idx(self:FashionMNIST)->dict: # {'T-shirt/top': 0, ...}
+    "The number of each class"
+    return {c: i for i,c in enumerate(self.classes)}
 
 # %% ../nbs/04_tensors.ipynb #f26cea0a
 @patch
@@ -218,12 +228,12 @@ def __getitem__(self:FashionMNIST,
     if self.target_transform is not None: label = self.target_transform(label)
     return im,label
 
-# %% ../nbs/04_tensors.ipynb #a4973b33
+# %% ../nbs/04_tensors.ipynb #d1b563b0
 def _take(t, idxs):
     "The rows `idxs` of `t`, copied"
-    # NumPy, in this thread: PyTorch would wake a second one for a few hundred pictures, which on a busy machine can take a thousand times longer
+    # NumPy stays in this thread. PyTorch wakes others and waits for them: on a busy machine, longer than the work takes
     if t.device.type=='cpu': return torch.from_numpy(t.numpy().take(idxs, 0))
-    return t.index_select(0, torch.as_tensor(idxs, device=t.device))
+    return t[torch.as_tensor(idxs, device=t.device)]
 
 @patch
 def __getitems__(self:FashionMNIST, idxs):
@@ -231,22 +241,49 @@ def __getitems__(self:FashionMNIST, idxs):
     if self.transform is not None or self.target_transform is not None: return [self[i] for i in idxs]
     return list(zip(_take(self.data, idxs).unbind(), _take(self.targets, idxs).tolist()))
 
-# %% ../nbs/04_tensors.ipynb #52b058c8
+# %% ../nbs/04_tensors.ipynb #7e0e7526
 def _compact(t):
     "`t`, or a copy of it if it is a small view of something large"
     return t.clone() if t.untyped_storage().nbytes() > 2*t.nbytes + 1000 else t
 
 @patch
-def __getstate__(self:FashionMNIST): return self.__dict__ | dict(data=_compact(self.data), targets=_compact(self.targets))
+def __getstate__(self:FashionMNIST):
+    # Not only for the pickle: a freshly started worker takes over this very memory, so we have to hold on to it
+    self.data,self.targets = _compact(self.data),_compact(self.targets)
+    return self.__dict__
 
-# %% ../nbs/04_tensors.ipynb #20fd24f9
+# %% ../nbs/04_tensors.ipynb #ecf0f39d
+class _BatchOrder(Sampler):
+    "Yields the indices of one batch after another as arrays, in the order that `DataLoader` would take them"
+    def __init__(self, n, batch_size, shuffle=False, drop_last=False, sampler=None, generator=None):
+        if operator.index(batch_size) < 1: raise ValueError(f'batch_size must be 1 or more pictures, got {batch_size}')
+        self.n,self.batch_size,self.shuffle = n,batch_size,shuffle
+        self.drop_last,self.sampler,self.generator = drop_last,sampler,generator
+
+    def __len__(self):
+        n = self.n if self.sampler is None else len(self.sampler)
+        return n//self.batch_size if self.drop_last else -(-n//self.batch_size) # rounded down, or up
+
+    def __iter__(self):
+        if self.sampler is not None: order = np.fromiter(self.sampler, np.int64)
+        elif self.shuffle: order = torch.randperm(self.n, generator=self.generator or _seeded()).numpy()
+        else: order = np.arange(self.n)
+        for i in range(0, len(order), self.batch_size):
+            idxs = order[i:i+self.batch_size]
+            if len(idxs)==self.batch_size or not self.drop_last: yield idxs
+
+def _seeded():
+    "A generator with a random seed, as `RandomSampler` makes it"
+    return torch.Generator().manual_seed(int(torch.empty((), dtype=torch.int64).random_()))
+
+# %% ../nbs/04_tensors.ipynb #d019758b
 def _floats(x):
     "Bytes `x` as float32 in 0..1"
-    if x.device.type=='cpu': return torch.from_numpy(np.divide(x.numpy(), np.float32(255), dtype=np.float32)) # one thread, as in _take
-    return x/255
+    if x.device.type!='cpu': return x/255
+    return torch.from_numpy(np.divide(x.numpy(), np.float32(255), dtype=np.float32)) # in this thread, as in _take
 
 class _Batches(Dataset):
-    "A dataset whose index is a list of numbers and whose item is a batch"
+    "A dataset whose index is an array of numbers and whose item is a batch"
     def __init__(self, ds, transform, device): self.ds,self.transform,self.device = ds,transform,device
     def __len__(self): return len(self.ds)
     def __getitem__(self, idxs):
@@ -255,7 +292,7 @@ class _Batches(Dataset):
         xb = _floats(xb)[:,None]
         return (xb if self.transform is None else self.transform(xb)), yb
 
-# %% ../nbs/04_tensors.ipynb #95948516
+# %% ../nbs/04_tensors.ipynb #d093ab13
 @patch
 def loader(self:FashionMNIST,
     batch_size:int=64,    # Pictures in a batch
@@ -267,18 +304,17 @@ def loader(self:FashionMNIST,
     device:str|torch.device|None=None, # Where the batches should be; if not given, where the data are
     **kwargs              # Passed on to DataLoader, such as num_workers, pin_memory, worker_init_fn
 )->DataLoader: # Yields batches: pictures float32 (b,1,28,28) in 0..1, labels int64 (b,)
-    "Whole batches at once, in the same order as `DataLoader(self, ...)` with the same arguments. Raises `ValueError` for transforms of single items."
+    "Whole batches at once, in the order of `DataLoader(self, ...)`. `ValueError` for transforms of single items."
     if self.transform is not None or self.target_transform is not None:
         raise ValueError('this dataset has a transform for single items, but loader() makes whole batches: '
                          'give loader() a `transform` that takes a batch, or use DataLoader(ds, ...)')
-    if sampler is None: sampler = RandomSampler(self, generator=generator) if shuffle and len(self) else SequentialSampler(self)
-    elif shuffle: raise ValueError('a `sampler` has an order of its own: say either `sampler` or `shuffle`')
-    return DataLoader(_Batches(self, transform, device), batch_size=None, generator=generator,
-                      sampler=BatchSampler(sampler, batch_size, drop_last), **kwargs)
+    if sampler is not None and shuffle: raise ValueError('a sampler has its own order: give `sampler` or `shuffle`')
+    order = _BatchOrder(len(self), batch_size, shuffle, drop_last, sampler, generator)
+    return DataLoader(_Batches(self, transform, device), batch_size=None, sampler=order, generator=generator, **kwargs)
 
-# %% ../nbs/04_tensors.ipynb #b8ac0051
+# %% ../nbs/04_tensors.ipynb #24c405b6
 def show_images(
-    ims,                        # Pictures: a tensor (n,28,28) or (n,1,28,28), or a list of anything that show_image takes
+    ims,                        # A tensor (n,28,28) or (n,1,28,28), or a list of anything that show_image takes
     titles=None,                # One text (or number) for each picture
     ncols:int|None=None,        # Pictures in a row; if not given, as square as it gets
     figsize:tuple|None=None,    # Width and height in inches; if not given, some 1.5 inches for each picture
@@ -290,7 +326,8 @@ def show_images(
     ims = list(ims)
     if titles is not None:
         titles = titles.tolist() if hasattr(titles, 'tolist') else list(titles)
-        if len(titles) != len(ims): raise ValueError(f'expected a title for each of {len(ims)} pictures, found {len(titles)}')
+        if len(titles) != len(ims):
+            raise ValueError(f'expected a title for each of {len(ims)} pictures, found {len(titles)}')
     if not ims: raise ValueError('expected at least one picture, found none')
     if ncols is None: ncols = math.ceil(len(ims)**.5)
     nrows = math.ceil(len(ims)/ncols)
