@@ -151,11 +151,12 @@ def _symbols(pages):
         for s in [s for c in p.main.find_all('code', class_='sourceCode') for s in c.find_all(string=pattern)]:
             kind = ' '.join(s.parent.get('class') or []) if s.parent.name=='span' else ''
             before = s.previous_element if isinstance(s.previous_element, NavigableString) else ''
-            if kind not in ('', 'st', 'co') or before.endswith('.') or before in ('def', 'class', 'import', 'from'): continue
+            if kind not in ('', 'st', 'co'): continue
+            other = before.endswith('.') or before in ('def', 'class', 'import', 'from') # then the first word is not a name of ours
             out,last = [],0
             for m in pattern.finditer(s):
                 around = s[m.start()-1:m.start()] + s[m.end():m.end()+1]
-                if not (around=='``' if kind else m[1][0].isupper() or around[-1:]=='('): continue
+                if other and not s[:m.start()].strip() or not (around=='``' if kind else m[1][0].isupper() or around[-1:]=='('): continue
                 out += [s[last:m.start()], p.new('a', m[1], href=entries[m[1]], class_='symbol')]
                 last = m.end()
             if out: s.replace_with(*[o for o in [*out, s[last:]] if o])
