@@ -20,12 +20,14 @@ _codes = {tc:code for code,tc in _types.items()}
 # %% ../nbs/01_idx.ipynb #3b85a5e9
 class IdxDecodeError(ValueError): "What was read is not a complete, correct IDX file"
 
-# %% ../nbs/01_idx.ipynb #a1611e78
+# %% ../nbs/01_idx.ipynb #a3c9b0fb
 def _bad(at, want, found): return IdxDecodeError(f'at byte {_count(at)}: expected {want}, found {found}')
+
+_end = 'the end of the input'
 
 def _count(n): return f'{n:,}' if n < 2**64 else f'about 2^{n.bit_length()-1}' # a lie can have thousands of digits
 
-# %% ../nbs/01_idx.ipynb #d1c0bf46
+# %% ../nbs/01_idx.ipynb #c0a1af9c
 def _read(fd, n, at):
     "The next `n` bytes of `fd`, of which `at` have been read: fewer only where the input ends"
     parts = []
@@ -34,38 +36,40 @@ def _read(fd, n, at):
     except (EOFError, zlib.error, gzip.BadGzipFile) as e:
         if isinstance(fd, gzip.GzipFile): at = fd.tell() # it knows how far it has unpacked
         raise _bad(at, 'an intact gzip stream', f'{type(e).__name__}: {e}') from e
-    if n and b is None: raise BlockingIOError('expected a file that waits for its data, found one that is set to non-blocking')
+    if n and b is None: raise BlockingIOError('expected a file that waits for data, found one set to non-blocking')
     return b''.join(parts)
 
-# %% ../nbs/01_idx.ipynb #26573433
+# %% ../nbs/01_idx.ipynb #ad2ac667
 def idx_header(
     fd:BinaryIO, # file open for reading in binary mode, at the first byte of an IDX header
 )->tuple[str, tuple[int,...]]: # typecode as in array and struct, and the shape: the size of each axis
     "Read an IDX header from `fd`, and nothing after it; raises `IdxDecodeError` if it is not one"
-    if not isinstance(fd.read(0), bytes): raise TypeError("expected a file in binary mode, found text: open it with mode 'rb'")
+    if not isinstance(fd.read(0), bytes): raise TypeError("expected a binary file, found text: open it with mode 'rb'")
     magic = _read(fd, 4, 0)
-    if len(magic)<4: raise _bad(len(magic), '4 bytes of magic number', 'the end of the input')
+    if len(magic)<4: raise _bad(len(magic), '4 bytes of magic number', _end)
     *zeros, code, rank = magic
-    if any(zeros): raise _bad(0, '00 00', magic[:2].hex(' ') + ' (gzip: unpack it, or use read_idx)'*(magic[:2]==b'\x1f\x8b'))
+    if zeros==[0x1f,0x8b]: raise _bad(0, '00 00', '1f 8b, which is gzip: unpack it, or use read_idx')
+    if any(zeros): raise _bad(0, '00 00', magic[:2].hex(' '))
     if code not in _types: raise _bad(2, 'a type, ' + ' '.join(f'{o:02x}' for o in _types), f'{code:02x}')
     if rank<1: raise _bad(3, '1 to 255 axes', '0')
     dims = _read(fd, 4*rank, 4)
-    if len(dims)<4*rank: raise _bad(4+len(dims), f'{rank} sizes of 4 bytes each', 'the end of the input')
+    if len(dims)<4*rank: raise _bad(4+len(dims), f'{rank} sizes of 4 bytes each', _end)
     return _types[code], struct.unpack(f'>{rank}I', dims)
 
-# %% ../nbs/01_idx.ipynb #8ac4e68d
+# %% ../nbs/01_idx.ipynb #1ab91064
 _piece = 2**20 # bytes read at once: many items of any type, small beside a picture file
 
 def _items(fd, typecode, shape):
-    "The items that follow a header of `typecode` and `shape` in `fd`, and the certainty that nothing follows them"
+    "The items that follow a header of `typecode` and `shape` in `fd`, once it is certain that nothing follows them"
     res, n, start = array(typecode), math.prod(shape), 4+4*len(shape)
     end = start + n*res.itemsize
     for at in range(start, end, _piece):
         size = min(_piece, end-at)
         b = _read(fd, size, at)
-        if len(b)<size: raise _bad(at+len(b), f'{_count(n)} items of type {typecode}, up to byte {_count(end)}', 'the end of the input')
+        if len(b)<size:
+            raise _bad(at+len(b), f'{_count(n)} items of type {typecode}, up to byte {_count(end)}', _end)
         res.frombytes(b)
-    if extra := _read(fd, 1, end): raise _bad(end, f'the end of the input after {_count(n)} items', f'another byte, {extra.hex()}')
+    if more := _read(fd, 1, end): raise _bad(end, f'{_end} after {n:,} items', f'another byte, {more.hex()}')
     if sys.byteorder=='little': res.byteswap()
     return res
 
@@ -76,34 +80,48 @@ def parse_idx(
     "Read all of IDX data from `fd`; raises `IdxDecodeError` if it is short, long, damaged or something else"
     return _items(fd, *idx_header(fd))
 
-# %% ../nbs/01_idx.ipynb #99db6adb
+# %% ../nbs/01_idx.ipynb #0a1ee853
 def read_idx(
     path:str|os.PathLike, # IDX file, raw or compressed by gzip: told by its content, not its name
 )->tuple[tuple[int,...], array]: # the shape, and the items: flat, last axis fastest, native byte order
-    "Shape and items of the IDX file at `path`; raises `IdxDecodeError` unless it is whole and correct, `OSError` if it cannot be read"
+    "Read the IDX file at `path`; raises `IdxDecodeError` unless it is whole and right, `OSError` if unreadable"
     path = Path(path)
     try:
-        with open(path, 'rb') as f:
-            fd = gzip.open(f) if f.peek(1)[:1]==b'\x1f' else f
+        with open(path, 'rb') as f, gzip.open(f) if f.peek(1)[:1]==b'\x1f' else nullcontext(f) as fd:
             typecode, shape = idx_header(fd)
             size, n = os.fstat(f.fileno()).st_size, math.prod(shape)*array(typecode).itemsize
-            if 0 < 1032*size < n: raise _bad(4+4*len(shape), f'{_count(n)} bytes of items', f'a file of {size:,} bytes, which cannot hold them')
+            if 0 < 1032*size < n: # a pipe has the size 0
+                raise _bad(4+4*len(shape), f'{_count(n)} bytes of items', f'a file of {size:,} bytes, too small')
             return shape, _items(fd, typecode, shape)
     except IdxDecodeError as e: raise IdxDecodeError(f'{path.name}: {e}') from e.__cause__
 
-# %% ../nbs/01_idx.ipynb #8fccc98f
+# %% ../nbs/01_idx.ipynb #6972fb52
+def _row(values):
+    "`values` as one row, in C order, and their typecode; as they are, and None, if they are no buffer"
+    try: view = memoryview(values)
+    except TypeError: return values, None
+    try: return memoryview(view.tobytes()).cast(view.format), view.format
+    except ValueError as e: raise ValueError(f'expected numbers of a native type, found {view.format!r}') from e
+
+# %% ../nbs/01_idx.ipynb #28c15532
 def _flat(values, typecode):
-    "`values` as a flat `array`, of `typecode` or else of the type that they already have"
-    try:
-        view = memoryview(values)
-        values = memoryview(view.tobytes()).cast(view.format) # one axis, in C order
-    except TypeError: view = None # not a buffer
-    except ValueError as e: raise ValueError(f'expected values of a native type, found a buffer of {view.format!r}: convert it first') from e
-    typecode = typecode or (view.format if view else 'B')
-    if typecode not in _codes: raise ValueError(f'expected one of the types {" ".join(_codes)}, found {typecode!r}: choose with typecode=')
-    try: return array(typecode, values.tobytes() if view and view.format==typecode else values)
-    except (TypeError, OverflowError) as e:
-        raise ValueError(f'expected a flat row of numbers that fit {typecode!r} ({_names[typecode]}), found: {e}; choose with typecode=') from e
+    "`values` as a flat `array` of `typecode`, or else of the type that they already have"
+    row, own = _row(values)
+    typecode = typecode or own or 'B'
+    if typecode not in _codes:
+        raise ValueError(f'expected one of the types {" ".join(_codes)}, found {typecode!r}: choose with typecode=')
+    try: return array(typecode, row.tobytes() if own==typecode else row)
+    except (TypeError, ValueError, OverflowError) as e:
+        raise ValueError(f'expected a flat row of numbers that fit {typecode!r}, {_names[typecode]}, found: {e}') from e
+
+# %% ../nbs/01_idx.ipynb #acfdeae1
+def _fit(shape, n):
+    "`shape` as a tuple of ints, if the format can hold it and it holds `n` items"
+    shape = tuple(map(operator.index, shape))
+    if not (0<len(shape)<256 and all(0<=o<2**32 for o in shape)):
+        raise ValueError(f'expected a shape of 1 to 255 sizes from 0 to 2^32-1, found {shape}')
+    if math.prod(shape)!=n: raise ValueError(f'expected {math.prod(shape):,} values for the shape {shape}, found {n:,}')
+    return shape
 
 # %% ../nbs/01_idx.ipynb #13cbbcb3
 def _dump(f, gz, shape, items):
@@ -115,17 +133,16 @@ def _dump(f, gz, shape, items):
             if sys.byteorder=='little': piece.byteswap()
             fd.write(piece)
 
-# %% ../nbs/01_idx.ipynb #774afdf2
+# %% ../nbs/01_idx.ipynb #79d16623
 def write_idx(
     path:str|os.PathLike, # where to write; compressed by gzip if its name ends in .gz
     shape:Iterable[int], # size of each axis: 1 to 255 sizes from 0 to 2^32-1
-    values, # as many numbers as the shape holds, last axis fastest: any buffer (any number of axes), or a flat iterable
-    typecode:str=None, # one of B b h i f d, as in array and struct; by default that of the buffer, and B for what is none
+    values, # as many numbers as the shape holds, last axis fastest: a buffer of any rank, or a flat iterable
+    typecode:str=None, # B, b, h, i, f or d, as in array and struct; by default that of the buffer, B if it is none
 )->Path: # the path written
     "Write `values` as an IDX file of `shape` at `path`, atomically; raises `ValueError` if they do not fit"
-    path, shape, items = Path(path), tuple(map(operator.index, shape)), _flat(values, typecode)
-    if not (0<len(shape)<256 and all(0<=o<2**32 for o in shape)): raise ValueError(f'expected 1 to 255 sizes from 0 to 2^32-1, found {shape}')
-    if math.prod(shape)!=len(items): raise ValueError(f'expected {math.prod(shape):,} values for the shape {shape}, found {len(items):,}')
+    path, items = Path(path), _flat(values, typecode)
+    shape = _fit(shape, len(items))
     part = path.with_name(f'.{secrets.token_hex(8)}.part')
     try:
         with open(part, 'xb') as f: _dump(f, path.suffix.lower()=='.gz', shape, items)
