@@ -15,7 +15,7 @@ ini = ConfigParser(delimiters=['='])
 ini.read(root/'settings.ini', encoding='utf-8')
 baseurl = ini['DEFAULT']['doc_baseurl']
 sys.path.insert(0, str(root/'tools'))
-modes = dict(light=('light', 1280), dark=('dark', 1280), phone=('dark', 390), small_phone=('light', 320))
+modes = dict(light=('light', 1280), dark=('dark', 1280), phone=('dark', 390))
 flags = ('--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update '
          '--disable-sync').split()
 
@@ -98,6 +98,10 @@ def test_every_page(open_page, site, mode):
         bad = lambda what: problems.append(f'{name} {mode}: {what}')
         if o['theme']!=theme: bad(f'theme is {o["theme"]}')
         if o['width']>o['room']: bad(f'{o["width"]} wide where there is room for {o["room"]}')
+        if mode=='phone': # a smaller one, too
+            page.set_viewport_size(dict(width=320, height=900))
+            if (w := page.evaluate('document.documentElement.scrollWidth'))>320: bad(f'{w} wide where there is room for 320')
+            page.set_viewport_size(dict(width=390, height=900))
         if len(set(o['ids']))<len(o['ids']): bad(f'ids used twice: {sorted({i for i in o["ids"] if o["ids"].count(i)>1})}')
         if o['levels'][:1]!=[1] or any(b>a+1 for a,b in zip(o['levels'], o['levels'][1:])): bad(f'headings do not nest: {o["levels"]}')
         for k,what in (('dead', 'does not load'), ('mute', 'has no alt text')): [bad(f'picture {what}: {src}') for src in o[k]]

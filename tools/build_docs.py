@@ -9,6 +9,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from execnb.nbio import mk_cell, read_nb, write_nb
+from fastcore.basics import first
 from fastcore.script import call_parse
 from nbdev.config import get_config
 from nbdev.doclinks import NbdevLookup, patch_name
@@ -24,11 +25,10 @@ site_url = (cfg.doc_host + cfg.doc_baseurl).rstrip('/')
 # ---- What the source says ----
 
 def _segment(lines, node, stop=None):
-    "The text of `node`, up to the start of the node `stop`"
-    end = (stop.lineno, stop.col_offset) if stop else (node.end_lineno, node.end_col_offset)
-    part = lines[node.lineno-1:end[0]]
-    part[-1] = part[-1][:end[1]] if stop else lines[node.end_lineno-1] # keeps the comment at the end of a line
-    return textwrap.dedent('\n'.join([' '*node.col_offset + part[0][node.col_offset:], *part[1:]]) if part[1:] else part[0].strip()).rstrip()
+    "The lines of `node`, with the comments beside them, up to the start of the node `stop`"
+    part = lines[node.lineno-1 : stop.lineno if stop else node.end_lineno]
+    if stop: part[-1] = part[-1][:stop.col_offset]
+    return textwrap.dedent('\n'.join(part)).rstrip()
 
 def _signature(lines, node):
     "The definition `node` as its author wrote it, with its docments, without its body"
@@ -40,7 +40,7 @@ def _signature(lines, node):
 
 def _remark(lines, node):
     "The comment beside a constant, or in the lines above it"
-    if m := re.search(r'#\s*(.+)$', lines[node.lineno-1]): return m[1]
+    if m := re.search(r'\s# *(.+)$', lines[node.lineno-1]): return m[1]
     i = node.lineno-1
     while lines[i-1].startswith('# ') and not lines[i-1].startswith('# %%'): i -= 1
     return ' '.join(o[2:] for o in lines[i:node.lineno-1])
@@ -92,23 +92,23 @@ def _process(path):
         nb.cells[i] = mk_cell(_api_entry(m[1], below), 'markdown')
     return nb
 
+def _api_row(name, nb):
+    "A line of the table of names: the name, linked to its entry or, for a constant, to where it is set; the start of its docstring"
+    _,kind,_,doc = public_names()[name]
+    link = f'[`{name}`]({nb.name}#{name.lower()})' if kind=='Assign' else f'`{name}`' # which nbdev links
+    line = re.split(r'(?<=[.;])\s|\n\n', doc)[0].strip(' .;')
+    return NbdevLookup().linkify(f'| {link} | {" ".join(line.split())} |')
+
 def _api_index():
     "Markdown for the page that lists every public name"
-    def _row(name, nb, kind, doc):
-        link = f'[`{name}`]({nb.name}#{name.lower()})' # nbdev links to what is called or built; this finds a constant, too
-        line = re.split(r'(?<=[.;])\s|\n\n', doc)[0].strip(' .;')
-        return f'| {link if kind=="Assign" else f"`{name}`"} | {" ".join(line.split())} |'
     out = ['---', 'title: "API: every public name"', 'description: "What the library offers, by chapter"', 'output-file: api.html', '---', '']
-    look = NbdevLookup()
-    for nb in sorted(nbs.glob('[0-9]*.ipynb')):
-        mod = re.sub(r'^\d+_', '', nb.stem)
-        exp = re.search(r'default_exp\s+(\w+)', nb.read_text(encoding='utf-8'))
-        rows = [_row(n, nb, v[1], v[3]) for n,v in public_names().items() if exp and v[0]==exp[1] and not re.search(r'(^|\.)_', n)]
-        if rows: out += [f'## {cfg.lib_name}.{exp[1]}', '', f'Chapter [{_title(nb)}]({nb.name}).', '', '| name | what it is |', '|---|---|',
-                         *(look.linkify(o) for o in rows), '']
+    for p in sorted(nbs.glob('[0-9]*.ipynb')):
+        cells = read_nb(p).cells
+        title = re.search(r'^# (.+)$', cells[0].source, flags=re.M)[1].strip()
+        exp = first(m[1] for c in cells if (m := re.search(r'^#\| *default_exp +(\S+)', c.source)))
+        rows = [_api_row(n, p) for n,v in public_names().items() if v[0]==exp and not re.search(r'(^|\.)_', n)]
+        if rows: out += [f'## `{cfg.lib_name}.{exp}`', '', f'Chapter [{title}]({p.name}).', '', '| name | what it is |', '|---|---|', *rows, '']
     return '\n'.join(out)
-
-def _title(nb): return re.search(r'^# (.+)$', ''.join(read_nb(nb).cells[0].source), flags=re.M)[1].strip()
 
 def _not_found():
     return ('---\ntitle: Page not found\ndescription: "The address may be an old one, or mistyped"\n---\n\n'

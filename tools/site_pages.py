@@ -14,13 +14,18 @@ assets = ['styles.css', 'site.js', 'favicon.svg', 'card.png'] # in nbs/, put bes
 _heading = re.compile('^h[1-6]$')
 _tests = re.compile(r'(?<!def )\b(test_\w+\(|assert\b)')
 
+def _short(stem): return re.sub(r'^\d+_', '', stem) # as nbdev names its pages
+
 class Page:
     "One page: the text that an engine rendered, and what the site says about it"
-    def __init__(self, path, src):
+    def __init__(self, path, srcs):
+        self.href = f'{_short(path.stem)}.html'
+        self.src = srcs.get(_short(path.stem)) # the notebook, or None for a page made by a tool
+        self.num = m[1] if self.src and (m := re.match(r'(\d+)_', self.src.name)) else ''
+        m = self.src and re.search(r'#\| *default_exp +(\w+)', self.src.read_text(encoding='utf-8'))
+        self.module = m[1] if m else ''
         self.soup = BeautifulSoup(path.read_text(encoding='utf-8'), 'html.parser')
         self.main = self.soup.find('main')
-        self.src = src # the notebook, or None for a page made by a tool
-        self.num = m[1] if (m := re.match(r'(\d+)_', src.name if src else '')) else ''
         self.title = self.main.find('h1').get_text(strip=True)
         d = self.soup.find('meta', attrs={'name': 'description'})
         self.description = d['content'] if d else ''
@@ -50,7 +55,7 @@ def _code(page):
         code = c.select_one('code.sourceCode')
         if code and _tests.search(code.get_text()) and not c.details:
             c['class'] = 'cell tested'
-            c.append(page.new('p', 'tested', class_='tick', title='This cell asserts; it fails the build when it is wrong'))
+            c.append(page.new('p', 'tested', class_='tick', title='This cell is a test'))
 
 def _api(page):
     "API entries: a heading with its source link, the docstring, the signature; the whole source when the chapter shows it"
@@ -226,14 +231,9 @@ def finish(rendered, out, cfg):
     shutil.copytree(rendered, tmp, ignore=shutil.ignore_patterns('*.html', 'site_libs', 'search.json', 'sitemap.xml', 'robots.txt', '*.llms.md'))
     for f in assets: shutil.copy(cfg.nbs_path/f, tmp)
 
-    short = lambda stem: re.sub(r'^\d+_', '', stem)
-    srcs = {short(p.stem): p for p in cfg.nbs_path.glob('*.ipynb')}
-    names = {f'{p.stem}.html': f'{short(p.stem)}.html' for p in srcs.values()}
-    pages,problems = [],[]
-    for p in sorted(rendered.glob('*.html')):
-        page = Page(p, srcs.get(short(p.stem)))
-        page.href = f'{short(p.stem)}.html'
-        pages.append(page)
+    srcs = {_short(p.stem): p for p in cfg.nbs_path.glob('*.ipynb')}
+    names = {f'{p.stem}.html': f'{_short(p.stem)}.html' for p in srcs.values()}
+    pages,problems = [Page(p, srcs) for p in sorted(rendered.glob('*.html'))],[]
     for page in pages:
         _code(page)
         _api(page)
