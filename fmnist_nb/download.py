@@ -45,7 +45,7 @@ def _raw_size(name):
 # %% ../nbs/00_download.ipynb #b780e417
 def _is_url(source): return bool(re.match('https?://', str(source), re.I))
 
-# %% ../nbs/00_download.ipynb #df29d60f
+# %% ../nbs/00_download.ipynb #79d87dd9
 class _Refused(Exception): "A source will not do, for the reason given"
 
 def _line(text, most=200):
@@ -59,7 +59,7 @@ def _reason(e):
     if isinstance(e, urllib.error.URLError): e = e.reason
     if isinstance(e, FileNotFoundError): return 'no such file'
     if isinstance(e, TimeoutError): return str(e) if 'bytes' in str(e) else f'no answer within {TIMEOUT} seconds'
-    return _line(getattr(e, 'strerror', None) or str(e) or type(e).__name__)
+    return _line(getattr(e, 'strerror', None) or str(e)) or type(e).__name__
 
 # %% ../nbs/00_download.ipynb #c6d41bc7
 TIMEOUT = 10  # seconds of silence until a connection is given up

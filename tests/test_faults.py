@@ -1,0 +1,302 @@
+"""Servers that misbehave in every way, processes that die, disks that are full: the cache never holds a bad file"""
+import gc, gzip, hashlib, json, os, random, re, shutil, subprocess, sys, tempfile, time
+from pathlib import Path
+
+import pytest
+
+import faulty
+import fmnist_nb.download as dl
+from faulty import Server, faults, good, names, raw, redirect, reply, snapshot, whole
+from fmnist_nb.download import DATASETS, DownloadError, data_dir, download
+
+@pytest.fixture
+def tiny(monkeypatch):
+    monkeypatch.delenv('FMNIST_NB_SOURCE', raising=False)
+    monkeypatch.setitem(DATASETS, 'tiny', None) # use_tiny sets it, and this line sees to it that it goes again
+    monkeypatch.setitem(dl._mirrors, 'tiny', [])
+    faulty.use_tiny(monkeypatch.setattr)
+
+@pytest.fixture
+def server(tiny):
+    s = Server()
+    yield s
+    s.close()
+
+@pytest.fixture
+def dest(tmp_path): return tmp_path/'cache'/'tiny'
+
+# -- One test for each fault
+
+@pytest.mark.parametrize('fault', faults)
+def test_fault(fault, server, dest, tmp_path):
+    cause,start = faults[fault][1],time.monotonic()
+    dest.parent.mkdir()
+    (tmp_path/'precious').write_text('mine')
+    for source,done in ((f'{server.url}/{fault}', 0), (f'{server.url}/{fault}-2', 2)): # all files; only the third
+        outside = snapshot(tmp_path, leave=dest.parent)
+        with pytest.raises(DownloadError) as e: download('tiny', dest=dest, sources=[source])
+        message = str(e.value)
+        line = next(l for l in message.splitlines() if l.startswith(f'  {source}: '))
+        assert re.search(cause, line), message
+        assert names[done] in message and 'tiny' in message and 'What to do' in message
+        assert message.replace('\n', '').isprintable() and max(map(len, message.splitlines())) < 400
+        assert whole(dest) & set(names) == set(names[:done])
+        assert snapshot(tmp_path, leave=dest.parent) == outside
+    server.log.clear()
+    assert list(download('tiny', dest=dest, sources=[f'{server.url}/good'])) == [dest/n for n in names]
+    whole(dest, partly=False)
+    assert server.log == [f'/good/{n}' for n in names[2:]] # what was good is not fetched again
+    assert time.monotonic() - start < 5
+
+def test_all_faults_and_then_a_good_source(server, dest):
+    bad = ['no/such/folder', 'http://127.0.0.1:9', 'http://127.0.0.1:nine', *(f'{server.url}/{f}' for f in faults)]
+    with pytest.raises(DownloadError) as e: download('tiny', dest=dest, sources=bad)
+    told = [l.strip().rpartition(': ' if '/long' in l else ' ')[0] for l in str(e.value).splitlines() if l.startswith('  ')]
+    assert [s for s in bad if not any(t.startswith(s) for t in told)] == []
+    assert whole(dest) == {'.lock'}
+    download('tiny', dest=dest, sources=[*bad, f'{server.url}/good'])
+    whole(dest, partly=False)
+    server.log.clear()
+    download('tiny', dest=dest, sources=bad)
+    assert server.log == []
+
+@pytest.mark.parametrize('how', ['good', 'slow', 'in_chunks', 'unannounced', 'two_members', 'moved', 'continued'])
+def test_unusual_but_right(how, server, dest):
+    download('tiny', dest=dest, sources=f'{server.url}/{how}/')
+    whole(dest, partly=False)
+
+def test_answers_of_random_bytes(server):
+    "Whatever a server says is either bytes or a reason"
+    rng,name = random.Random(5),names[1]
+    body = good[name]
+    answers = [b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n' % len(body) + body,
+               b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n' % len(body) + body + b'\r\n0\r\nTrailer: x\r\n\r\n',
+               b'HTTP/1.1 302 Found\r\nLocation: /good/' + name.encode() + b'\r\nContent-Length: 3\r\n\r\nabc',
+               b'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n' + body]
+    parts = [b'\r\n', b'\n', b'\0', b'-1', b'9'*30, b'0\r\n', b'ffffffffff\r\n', b'Transfer-Encoding: chunked\r\n', b'Location: //[x\r\n', b'Location: http://:0/\r\n',
+             b'Location: \xff\r\n', b'Content-Length: 1\r\n', b'Content-Length: -7\r\n', b'HTTP/9.9', b' 999 ', b' 204 ', b' 304 ', b' 401 ', b':', b'\x80\xff', b'\x1b[0m']
+    def answer(c, n):
+        b = bytearray(rng.choice(answers))
+        for _ in range(rng.randrange(1, 5)):
+            i = rng.randrange(min(len(b), 150)+1)
+            match rng.randrange(4):
+                case 0: b[i:i+1] = bytes([rng.randrange(256)])
+                case 1: b[i:i] = rng.choice(parts)
+                case 2: del b[i:i+rng.randrange(1, 30)]
+                case 3: b[i:i+rng.randrange(20)] = rng.choice(parts)
+        c.sendall(bytes(b))
+    server.behaviours['random'] = answer
+    got = dict(bytes=0, reason=0)
+    for _ in range(500):
+        try: got['bytes'] += b''.join(p for p,_ in dl._pieces(f'{server.url}/random', name)) is not None
+        except dl._Refused as e:
+            got['reason'] += 1
+            assert str(e).isprintable() and 0 < len(str(e)) < 400
+    gc.collect() # a connection left open would be told of now
+    assert min(got.values()) > 50, got
+
+# -- The cache is the only place that is written, and it is not ours alone
+
+def test_nothing_is_written_outside(work, dest):
+    dest.parent.mkdir()
+    outside,n = work('written', dest)
+    assert outside == [] and n > 20
+
+@pytest.mark.parametrize('there', [True, False])
+def test_planted_links_are_not_followed(there, server, work, dest, tmp_path):
+    dest.mkdir(parents=True)
+    (tmp_path/'outside').mkdir()
+    for n in [*names, *(n[:-3] for n in names), 'verified.json']:
+        if there: (tmp_path/'outside'/n).write_text('mine')
+        (dest/n).symlink_to(tmp_path/'outside'/n)
+    before = snapshot(tmp_path, leave=dest.parent)
+    download('tiny', dest=dest, sources=f'{server.url}/good')
+    work('load', dest)
+    assert snapshot(tmp_path, leave=dest.parent) == before
+    assert not any(p.is_symlink() for p in dest.iterdir())
+    whole(dest, partly=False)
+
+def test_planted_lock(server, dest, tmp_path):
+    dest.mkdir(parents=True)
+    (tmp_path/'precious').write_text('mine')
+    (dest/'.lock').symlink_to(tmp_path/'precious')
+    with pytest.raises(DownloadError, match='Cannot write in'): download('tiny', dest=dest, sources=f'{server.url}/good')
+    assert (tmp_path/'precious').read_text() == 'mine'
+    (dest/'.lock').unlink()
+    download('tiny', dest=dest, sources=f'{server.url}/good')
+    whole(dest, partly=False)
+
+def test_link_to_good_data_is_good(server, dest, tmp_path):
+    "A cache whose files are links to a disk with more room: checked like any other, and checked again when that file changes"
+    download('tiny', dest=tmp_path/'large', sources=f'{server.url}/good')
+    dest.mkdir(parents=True)
+    for n in names: (dest/n).symlink_to(tmp_path/'large'/n)
+    download('tiny', dest=dest, sources=[])
+    (tmp_path/'large'/names[0]).write_bytes(faulty.wrong[names[0]])
+    with pytest.raises(DownloadError, match='list of sources is empty'): download('tiny', dest=dest, sources=[])
+
+def test_other_files_stay(server, dest):
+    dest.mkdir(parents=True)
+    mine = ['.film.part', '.profile', 'notes.txt', 'x.part', '.0123456789abcdef.part']
+    for n in mine: (dest/n).write_text(n)
+    old = [f'.{names[0]}.abc.part', f'.{names[3][:-3]}.abc.part', '.verified.abc.part'] # of a process that was killed
+    for n in old: (dest/n).write_text('half')
+    download('tiny', dest=dest, sources=f'{server.url}/good')
+    assert {p.name for p in dest.iterdir()} == {*mine, *names, '.lock', 'verified.json'}
+    assert all((dest/n).read_text()==n for n in mine)
+
+def test_two_data_sets_in_one_folder(server, dest, monkeypatch):
+    "Both have the same names and sizes: what is there for one is not taken for the other"
+    other = {n: hashlib.sha256(b).hexdigest() for n,b in faulty.other.items()}
+    monkeypatch.setitem(DATASETS, 'other', other)
+    def read(files): return [gzip.decompress(f.read_bytes()) for f in files]
+    for _ in range(2):
+        assert read(download('tiny', dest=dest, sources=f'{server.url}/good')) == list(raw.values())
+        assert read(download('other', dest=dest, sources=f'{server.url}/wrong_data')) == list(faulty.other.values())
+
+@pytest.mark.parametrize('note', ['', '[]', '7', '{', '\0', '[' * 10**5, '{"t10k-labels-idx1-ubyte.gz": [1, 2, 3]}', b'\xff\xfe', None])
+def test_damaged_notes(note, server, dest):
+    download('tiny', dest=dest, sources=f'{server.url}/good')
+    (dest/'verified.json').unlink()
+    if note is None: (dest/'verified.json').mkdir()
+    else: (dest/'verified.json').write_bytes(note if isinstance(note, bytes) else note.encode())
+    assert list(download('tiny', dest=dest, sources=[])) == [dest/n for n in names]
+    if note is not None: whole(dest, partly=False)
+
+@pytest.mark.parametrize('b', [b'', b'x', faulty.bomb(), *(f(good[names[1]]) for f in (lambda b: b[:-1], lambda b: b + b'\0x', faulty.flipped))])
+def test_damage_in_the_cache_is_mended(b, server, dest):
+    download('tiny', dest=dest, sources=f'{server.url}/good')
+    server.log.clear()
+    (dest/names[1]).write_bytes(b)
+    download('tiny', dest=dest, sources=f'{server.url}/good')
+    assert server.log == [f'/good/{names[1]}']
+    whole(dest, partly=False)
+
+def test_names_in_the_way(server, dest, tmp_path):
+    (dest/names[0]).mkdir(parents=True)
+    with pytest.raises(DownloadError, match='Cannot write in'): download('tiny', dest=dest, sources=f'{server.url}/good')
+    (tmp_path/'file').write_text('mine')
+    for d in (tmp_path/'file', tmp_path/'file'/'below'):
+        with pytest.raises(DownloadError, match='Cannot write in'): download('tiny', dest=d, sources=f'{server.url}/good')
+    (dest/names[0]).rmdir()
+    download('tiny', dest=dest, sources=f'{server.url}/good')
+    whole(dest, partly=False)
+
+def test_source_from_the_environment(server, tmp_path, monkeypatch):
+    monkeypatch.setenv('FMNIST_NB_HOME', str(tmp_path/'home'))
+    monkeypatch.setenv('FMNIST_NB_SOURCE', f'{server.url}/good/')
+    assert download('tiny')[0].parent == data_dir('tiny') == tmp_path/'home'/'tiny'
+    assert server.log == [f'/good/{sub}{n}' for n in names for sub in ('tiny/', '')]
+    whole(data_dir('tiny'), partly=False)
+    monkeypatch.setenv('FMNIST_NB_SOURCE', str(tmp_path/'home'))
+    monkeypatch.setenv('FMNIST_NB_HOME', str(tmp_path/'second'))
+    download('tiny')
+    whole(tmp_path/'second'/'tiny', partly=False)
+
+# -- Processes that die, that meet, that have no room or no rights
+
+@pytest.fixture(scope='session')
+def worker():
+    "Does the works in `faulty.py`, each in a process of its own that is forked from one where all is imported"
+    with tempfile.TemporaryFile('w+') as err:
+        p = subprocess.Popen([sys.executable, '-B', faulty.__file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=err, text=True)
+        def work(*order):
+            p.stdin.write(json.dumps(order) + '\n')
+            p.stdin.flush()
+            res = json.loads(p.stdout.readline() or 'null') # a work that hangs is ended by its own alarm
+            err.seek(0)
+            said = err.read()
+            err.truncate(0)
+            assert res and not said, said or f'{order} died'
+            return res[0]
+        with p:
+            yield work
+            p.stdin.close()
+
+@pytest.fixture
+def work(worker, server): return lambda name, dest, *args: worker(name, server.url, str(dest), *args)
+
+@pytest.fixture
+def quick(tmp_path):
+    "A folder in memory, where there is one: nobody has to wait for a disk"
+    with tempfile.TemporaryDirectory(dir='/dev/shm' if os.access('/dev/shm', os.W_OK) else tmp_path) as d: yield Path(d)/'tiny'
+
+jobs = pytest.mark.parametrize('what', ['download', 'load'])
+
+@jobs
+def test_kill_at_200_random_moments(what, work, quick):
+    r = work('kill', quick, what, 200)
+    print(r)
+    assert r['killed'] > 100 and r['stray'] > 10, r
+
+@jobs
+def test_kill_before_each_step(what, work, quick):
+    r = work('steps', quick, what)
+    print(r)
+    assert r['steps'] > 15 and r['stray'] > 4, r
+
+@jobs
+def test_eight_processes_one_transfer(what, work, server, quick):
+    assert work('together', quick, what, 8) == [0]*8
+    assert server.log == [f'/later/{n}' for n in names]
+
+@jobs
+@pytest.mark.parametrize('size', [0, 1, 5000, 100_000, 156_000])
+def test_no_room(what, size, work, quick):
+    res,have = work('no_room', quick, what, size)
+    if what=='load': assert res == 'ok' # from memory
+    else:
+        assert res.startswith(f'Cannot write in {quick}: File too large') and 'make room' in res
+        assert not set(names) & set(have)
+
+@pytest.fixture
+def mounts(work, tmp_path):
+    if not work('may_mount', tmp_path): pytest.skip('file systems cannot be mounted here')
+
+def test_full_disk(mounts, work, dest):
+    dest.parent.mkdir()
+    empty,have,some,all_ = work('full_disk', dest)
+    assert empty.startswith(f'Cannot write in {dest}: No space left on device') and 'make room' in empty
+    assert not set(names) & set(have)
+    unpacked = {n[:-3] for n in names}
+    assert len(unpacked & set(some)) < 4 and unpacked <= set(all_)
+
+@jobs
+@pytest.mark.parametrize('how', ['rights', 'mount'])
+def test_read_only_cache(what, how, work, request):
+    if how=='mount': request.getfixturevalue('mounts')
+    with tempfile.TemporaryDirectory() as d:
+        os.chmod(d, 0o755)
+        full,empty = work('read_only', Path(d)/'tiny', what, how)
+        assert full == 'ok'
+        assert re.match(f'Cannot write in {d}/tiny: (Permission denied|Read-only file system)', empty), empty
+        assert 'FMNIST_NB_HOME' in empty
+
+# -- The real files
+
+@pytest.fixture(scope='module')
+def real():
+    try: return download()
+    except DownloadError as e: pytest.skip(f'no Fashion-MNIST here: {e}')
+
+@pytest.fixture
+def real_server(real):
+    s,hashes = Server(),DATASETS['fashion-mnist']
+    packed = {f.name: f.read_bytes() for f in real}
+    assert all(hashlib.sha256(gzip.decompress(b)).hexdigest() == hashes[n] for n,b in packed.items())
+    def swapped(c, n): reply(c, packed[n.replace('train', 't10k') if 'train' in n else n.replace('t10k', 'train')])
+    def halved(c, n): reply(c, packed[n][:len(packed[n])//2], length=len(packed[n]))
+    def spoilt(c, n): reply(c, faulty.flipped(packed[n]))
+    def same_size(c, n): reply(c, gzip.compress(bytes(dl._raw_size(n)), 1))
+    s.behaviours |= dict(good=lambda c,n: reply(c, packed[n]), swapped=swapped, halved=halved, spoilt=spoilt, same_size=same_size)
+    yield s
+    s.close()
+
+def test_the_real_files(real_server, tmp_path):
+    bad = [f'{real_server.url}/{f}' for f in ('status_404', 'web_page', 'swapped', 'halved', 'spoilt', 'same_size', 'loop')]
+    with pytest.raises(DownloadError) as e: download(dest=tmp_path, sources=bad)
+    for cause in ('HTTP status 404', 'not a gzip file', 'wrong content: 7,840,016 bytes, expected 47,040,016', 'cut short', 'damaged gzip file|SHA-256', 'SHA-256', 'loop'):
+        assert re.search(cause, str(e.value)), cause
+    files = download(dest=tmp_path, sources=[*bad, f'{real_server.url}/good'])
+    for f,h in zip(files, DATASETS['fashion-mnist'].values()): assert hashlib.sha256(gzip.decompress(f.read_bytes())).hexdigest() == h
+    assert {p.name for p in tmp_path.iterdir()} == {'.lock', 'verified.json', *names}
