@@ -30,12 +30,13 @@ def chunks(x:Iterable, # What to cut: a list, array or string, or anything that 
     it = iter(x)
     return iter(lambda: list(islice(it, size)), [])
 
-# %% ../nbs/02_chunks.ipynb #dfc26200
+# %% ../nbs/02_chunks.ipynb #5d514470
+# Names of the ten classes of Fashion-MNIST; the place of a name is its label, 0 to 9
 label_names = ('T-shirt/top', 'Trouser', 'Pullover', 'Dress', 'Coat',
                'Sandal', 'Shirt', 'Sneaker', 'Bag', 'Ankle boot')
 
-# %% ../nbs/02_chunks.ipynb #a751ba88
-index_to_label = dict(enumerate(label_names))
+# %% ../nbs/02_chunks.ipynb #37b71842
+index_to_label = dict(enumerate(label_names))  # Label, 0 to 9, to name; a `KeyError` for any other number
 
 # %% ../nbs/02_chunks.ipynb #dd60e7fa
 def load_lists(dataset:str='fashion-mnist', # Or 'mnist'; downloaded and verified if need be
