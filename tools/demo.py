@@ -48,5 +48,5 @@ if __name__ == '__main__':
     for name,*args in (('fmnist_compare', 'Dress', 'Pullover'), ('fmnist_rng',)):
         if name not in have: continue
         say(f'\n== {" ".join([name, *args])}')
-        subprocess.run([str(Path(sys.executable).parent/name), *args, '--out', str(out)], check=True)
+        subprocess.run([str(Path(sys.executable).parent/name), *args, '--out', out.name], cwd=root, check=True)
     say('\n== pictures: ' + ', '.join(f'demo/{p.name}' for p in sorted(out.glob('*.png'))))
