@@ -111,32 +111,45 @@ def _keep_raw(gz, raw, size, sha256):
         os.unlink(tmp)
         raise
 
-# %% ../nbs/04_tensors.ipynb #a665b461
+# %% ../nbs/04_tensors.ipynb #54f5257b
 def _good_raw(raw, shape, sha256, verify):
     "The tensor over the raw copy at `raw`, or `None` if that is not good; `verify`: read it and compare its digest"
     x = _mapped(raw, shape)
     if x is None or not verify: return x
     with open(raw, 'rb') as f: return x if hashlib.file_digest(f, 'sha256').hexdigest()==sha256 else None
 
-def _load_file(i, dataset, folder, verify=False):
-    "File number `i` of `dataset` as a uint8 tensor, in the order of `Files`"
-    shape = _shapes[i]
-    name,sha256 = list(DATASETS[dataset].items())[i]
-    raw = f'{folder}/{name[:-3]}'
-    x = _good_raw(raw, shape, sha256, verify)
-    if x is not None: return x # the usual case: no lock, nothing but one look at one file
-    gz, size = download(dataset, folder)[i], 4 + 4*len(shape) + math.prod(shape)
+# %% ../nbs/04_tensors.ipynb #e43c04b3
+def _unpacked(gz, raw, shape, sha256, verify):
+    "What `gz` holds as a tensor, over a raw copy if one can be kept"
+    head = 4 + 4*len(shape)
+    size = head + math.prod(shape)
     try:
-        with FileLock(f'{folder}/.lock'):
-            x = _good_raw(raw, shape, sha256, verify) # somebody else may have made it while we waited
-            if x is None: _keep_raw(gz, Path(raw), size, sha256)
-        if x is None: x = _mapped(raw, shape)
+        with FileLock(f'{raw.parent}/.lock'):
+            x = _good_raw(raw, shape, sha256, verify) # has somebody else made it while we waited?
+            if x is None:
+                _keep_raw(gz, raw, size, sha256)
+                x = _mapped(raw, shape)
         if x is not None: return x
     except DownloadError: raise
     except OSError: pass # no place for a copy
     buf = bytearray()
     _unpack(gz, size, sha256, buf.extend)
-    return torch.frombuffer(buf, dtype=torch.uint8, offset=size-math.prod(shape)).view(shape)
+    return torch.frombuffer(buf, dtype=torch.uint8, offset=head).view(shape)
+
+# %% ../nbs/04_tensors.ipynb #2fd1d761
+def _load_file(i, dataset, folder, verify=False, fetch=True):
+    "File number `i` of `dataset`, in the order of `Files`, as a uint8 tensor"
+    name,sha256 = list(DATASETS[dataset].items())[i]
+    raw, shape = f'{folder}/{name[:-3]}', _shapes[i]
+    x = _good_raw(raw, shape, sha256, verify)
+    if x is not None: return x # the usual case: no lock, nothing but one look at one file
+    raw, gz = Path(raw), Path(folder)/name
+    if gz.is_file():
+        try: return _unpacked(gz, raw, shape, sha256, verify)
+        except DownloadError:
+            if not fetch: raise
+    if not fetch: raise RuntimeError(f'{name} of {dataset} is not in {folder}. Say download=True to fetch it.')
+    return _unpacked(download(dataset, folder)[i], raw, shape, sha256, verify)
 
 # %% ../nbs/04_tensors.ipynb #76066749
 class Split(NamedTuple):
@@ -149,9 +162,9 @@ class Splits(NamedTuple):
     train:Split # 60,000 pictures and labels
     valid:Split # 10,000 pictures and labels
 
-# %% ../nbs/04_tensors.ipynb #7d5dbea2
-def _load_split(train, dataset, folder, verify=False, device=None):
-    x,y = (_load_file(i, dataset, folder, verify) for i in ((0,1) if train else (2,3)))
+# %% ../nbs/04_tensors.ipynb #b824e529
+def _load_split(train, dataset, folder, verify=False, device=None, fetch=True):
+    x,y = (_load_file(i, dataset, folder, verify, fetch) for i in ((0,1) if train else (2,3)))
     y = torch.from_numpy(y.numpy().astype(np.int64))
     return Split(x, y) if device is None else Split(x.to(device), y.to(device))
 
@@ -166,15 +179,9 @@ def load_data(
     folder = data_dir(dataset) if dest is None else Path(dest).expanduser()
     return Splits(*(_load_split(train, dataset, folder, verify, device) for train in (True, False)))
 
-# %% ../nbs/04_tensors.ipynb #73d6d80b
-_tv_names = {'fashion-mnist': 'FashionMNIST', 'mnist': 'MNIST'}
+# %% ../nbs/04_tensors.ipynb #bb167604
+_tv_names = {'fashion-mnist': 'FashionMNIST', 'mnist': 'MNIST'} # the folders of torchvision
 
-def _is_there(train, dataset, folder):
-    "Are both files of the split in `folder`, raw or compressed?"
-    names = list(DATASETS[dataset])[slice(0,2) if train else slice(2,4)]
-    return all((folder/n).is_file() or (folder/n[:-3]).is_file() for n in names)
-
-# %% ../nbs/04_tensors.ipynb #f7c72389
 class FashionMNIST(Dataset):
     "Fashion-MNIST as a dataset of pairs (picture, label), held in the tensors `data` and `targets`"
     classes = list(label_names)
@@ -191,11 +198,9 @@ class FashionMNIST(Dataset):
     ):
         if isinstance(root, bool): raise TypeError(f'`root` is a folder. Write FashionMNIST(train={root}).')
         folder = data_dir(dataset) if root is None else Path(root).expanduser()/_tv_names[dataset]/'raw'
-        if not download and not _is_there(train, dataset, folder):
-            raise RuntimeError(f'{dataset} is not in {folder}. Say download=True to fetch it.')
         self.root,self.train,self.dataset = root,train,dataset
         self.transform,self.target_transform = transform,target_transform
-        self.data,self.targets = _load_split(train, dataset, folder, verify, device)
+        self.data,self.targets = _load_split(train, dataset, folder, verify, device, download)
         if dataset=='mnist': self.classes = [str(i) for i in range(10)]
 
 # %% ../nbs/04_tensors.ipynb #30f796dc
