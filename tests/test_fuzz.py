@@ -1,0 +1,230 @@
+"""Random inputs: whatever bytes the IDX decoder gets, and whatever numbers the small classes get, an independent road leads to the same result"""
+import gzip, io, math, os, pickle, random, struct, tempfile, time, tracemalloc
+from array import array
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings, strategies as st
+
+import idx_oracle
+from idx_oracle import check_file, check_stream, inputs, pack, typecodes, types
+from fmnist_nb.chunks import chunks
+from fmnist_nb.idx import IdxDecodeError, idx_header, parse_idx, read_idx, write_idx
+from fmnist_nb.matrix import Matrix
+
+settings.register_profile('fuzz', deadline=None, database=None, derandomize=True, max_examples=200,
+                          suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much])
+settings.load_profile('fuzz')
+
+@pytest.fixture(scope='module')
+def path():
+    "A file in memory, where there is one"
+    with tempfile.TemporaryDirectory(dir='/dev/shm' if os.access('/dev/shm', os.W_OK) else None) as d: yield Path(d)/'input'
+
+# -- IDX: bytes
+
+def test_100_000_inputs(path):
+    count = dict(stream=[0,0], file=[0,0]) # bad, good
+    for i,(kind,b) in enumerate(inputs(seed=2017, n=100_000)):
+        try: good = check_stream(b, most=(None, 3)[i%50==0]) if kind=='stream' else check_file(b, path)
+        except Exception as e: raise AssertionError(f'{kind} input {b!r}') from e
+        count[kind][good] += 1
+    print(count)
+    assert sum(map(sum, count.values())) == 100_000
+    assert all(min(c) > 1000 for c in count.values()), count # an input that is never good, or always, tests little
+
+@st.composite
+def idx_data(draw):
+    "Type, shape and items of IDX data"
+    code = draw(st.sampled_from(list(types)))
+    shape = draw(st.lists(st.integers(0, 4), min_size=1, max_size=5))
+    n = math.prod(shape)*np.dtype(types[code]).itemsize
+    return code, shape, draw(st.binary(min_size=n, max_size=n))
+
+def encode(code, shape, items, magic=0, rank=None): return struct.pack(f'>HBB{len(shape)}I', magic, code, len(shape) if rank is None else rank, *shape) + items
+
+@given(idx_data(), st.integers(1, 9))
+def test_good_data(path, data, most):
+    b = encode(*data)
+    assert check_stream(b) and check_stream(b, most) and check_file(b, path) and check_file(gzip.compress(b), path)
+
+@given(idx_data(), st.data())
+def test_bad_header(path, data, d):
+    "One thing in the header is not as it was"
+    code,shape,items = data
+    what = d.draw(st.sampled_from(['magic', 'code', 'rank', 'size', 'more', 'fewer']))
+    kw = {}
+    if what=='magic': kw['magic'] = d.draw(st.integers(1, 2**16-1))
+    if what=='code': code = d.draw(st.integers(0, 255).filter(lambda o: o!=code))
+    if what=='rank': kw['rank'] = d.draw(st.integers(0, 255).filter(lambda o: o!=len(shape)))
+    if what=='size': shape[d.draw(st.integers(0, len(shape)-1))] = d.draw(st.integers(0, 2**32-1))
+    if what=='more': items += d.draw(st.binary(min_size=1, max_size=20))
+    if what=='fewer': items = items[:-1]
+    b = encode(code, shape, items, **kw)
+    good = check_stream(b)
+    assert check_file(b, path)==good and check_file(gzip.compress(b, 1), path)==good
+    if what=='magic' or (what=='fewer' and data[2]) or what=='more': assert not good
+
+@given(idx_data(), st.data())
+def test_bad_envelope(path, data, d):
+    "Cut, flip, extend or prepend something in the gzip file"
+    gz = bytearray(gzip.compress(encode(*data), mtime=0))
+    match d.draw(st.sampled_from(['cut', 'flip', 'extend', 'prepend'])):
+        case 'cut': del gz[d.draw(st.integers(0, len(gz)-1)):]
+        case 'flip': gz[d.draw(st.integers(0, len(gz)-1))] ^= 1 << d.draw(st.integers(0, 7))
+        case 'extend': gz += d.draw(st.binary(min_size=1, max_size=20))
+        case 'prepend': gz[:0] = d.draw(st.binary(min_size=1, max_size=20))
+    check_file(bytes(gz), path)
+
+@given(st.binary(max_size=400))
+def test_any_bytes(path, b):
+    check_stream(b)
+    check_stream(b'\0\0' + b)
+    check_file(b, path)
+    check_file(b'\x1f\x8b\x08' + b, path)
+
+@given(idx_data(), st.booleans())
+def test_written_is_read(path, data, gz):
+    code,shape,items = data
+    p = path.with_suffix('.gz' if gz else '.idx')
+    values = array(typecodes[code], items)
+    write_idx(p, shape, values)
+    got = read_idx(p)
+    assert (got[0], got[1].typecode, got[1].tobytes()) == (tuple(shape), values.typecode, items)
+    assert check_file(p.read_bytes(), path)
+
+# -- IDX: lies about size are cheap to tell
+
+def costs(f):
+    "Seconds and bytes that it takes `f` to raise `IdxDecodeError`"
+    start = time.perf_counter()
+    with pytest.raises(IdxDecodeError): f()
+    t = time.perf_counter()-start
+    tracemalloc.start()
+    try:
+        with pytest.raises(IdxDecodeError): f()
+        return t, tracemalloc.get_traced_memory()[1]
+    finally: tracemalloc.stop()
+
+head = lambda *shape: struct.pack(f'>HBB{len(shape)}I', 0, 8, len(shape), *shape)
+lies = {
+    '2^40 items in 1 KB': head(2**20, 2**20) + bytes(1000),
+    '2^40 doubles in 1 KB': b'\0\0\x0e\2' + head(2**20, 2**20)[4:] + bytes(1000),
+    'rank 255, all sizes 2^32-1': head(*[2**32-1]*255) + bytes(1000),
+    'rank 255, sizes missing': b'\0\0\x08\xff' + bytes(1000),
+    'rank 255, sizes 1': head(*[1]*255) + bytes(2),
+    '2^40 items in 1 KB of gzip': gzip.compress(head(2**20, 2**20) + random.Random(0).randbytes(1000)),
+    'bomb of 64 MB behind 10 items': gzip.compress(head(10) + bytes(2**26)),
+    'bomb of 64 MB that says 2^40': gzip.compress(head(2**20, 2**20) + bytes(2**26)),
+    'bomb of 64 MB of no IDX': gzip.compress(bytes(2**26)),
+    'bomb of 64 MB with a bad type': gzip.compress(b'\0\0\x0a\1' + bytes(2**26)),
+    'bomb in a bomb': gzip.compress(gzip.compress(bytes(2**26))),
+    '1,000 empty gzip members': gzip.compress(b'', mtime=0)*1000,
+    'a gzip header without an end': b'\x1f\x8b\x08\x08' + bytes(6) + b'x'*100_000}
+
+@pytest.mark.parametrize('lie', lies)
+def test_lies_are_cheap(lie, path):
+    path.write_bytes(lies[lie])
+    roads = {'read_idx': lambda: read_idx(path)}
+    if lies[lie][0]==0: roads |= {'parse_idx': lambda: parse_idx(io.BytesIO(lies[lie]))}
+    for name,f in roads.items():
+        t,m = min(costs(f) for _ in range(3))
+        print(f'{lie:<32}{name:<10}{1000*t:7.1f} ms{m/1000:9,.0f} kB')
+        assert m < 10_000_000 and t < .5 # milliseconds on an idle machine
+
+def test_a_stream_without_end(path):
+    "A pipe has no size: what is read is what the header promises, and one byte"
+    class Zeros(io.RawIOBase):
+        taken = 0
+        def readable(self): return True
+        def read(self, n=-1): self.taken += n; return bytes(n)
+    z = Zeros()
+    z_head = io.BytesIO(head(1000))
+    class Both:
+        def read(self, n=-1): return z_head.read(n) or z.read(n)
+    with pytest.raises(IdxDecodeError, match='another byte'): parse_idx(Both())
+    assert z.taken == 1001
+
+# -- Chunks
+
+kinds = {'list': list, 'tuple': tuple, 'bytes': bytes, 'bytearray': bytearray, 'array': lambda x: array('B', x), 'str': lambda x: ''.join(map(chr, x)),
+         'range': lambda x: range(len(x)), 'iterator': iter, 'generator': lambda x: (o for o in x), 'set': set, 'dict': dict.fromkeys, 'numpy': np.array}
+
+@given(st.lists(st.integers(0, 255), max_size=50), st.integers(1, 60), st.sampled_from(list(kinds)))
+def test_chunks(x, size, kind):
+    make = kinds[kind]
+    got = [list(c) for c in chunks(make(x), size)]
+    flat = list(make(x))
+    assert [o for c in got for o in c] == flat
+    assert all(len(c)==size for c in got[:-1]) and all(0 < len(c) <= size for c in got[-1:])
+    assert len(got) == -(-len(flat)//size)
+    if kind in ('list', 'tuple', 'bytes', 'str', 'range', 'array', 'bytearray'): assert all(type(c)==type(make(x)) for c in chunks(make(x), size))
+
+@given(st.integers(1, 20), st.integers(0, 5))
+def test_chunks_take_no_more_than_asked(size, n):
+    it = iter(range(10**9))
+    assert len(list(islice(chunks(it, size), n))) == n
+    assert next(it) == n*size
+
+@given(st.integers(max_value=0))
+def test_chunks_refuse_at_the_call(size):
+    with pytest.raises(ValueError, match='must be 1 or more'): chunks([1,2], size)
+
+# -- Matrix, against NumPy
+
+numbers = st.one_of(st.integers(-1000, 1000), st.floats(-1e6, 1e6))
+matrices = st.integers(1, 5).flatmap(lambda c: st.lists(st.lists(numbers, min_size=c, max_size=c), min_size=1, max_size=5))
+places = st.one_of(st.integers(-7, 7), st.slices(7))
+keys = st.one_of(places, st.tuples(places), st.tuples(places, places))
+
+def outcome(f):
+    "What `f()` gives: nested lists and a shape, or the kind of error"
+    try: res = f()
+    except IndexError: return IndexError
+    except ValueError: return ValueError
+    if isinstance(res, Matrix): return res.shape, [list(r) for r in res]
+    if isinstance(res, np.ndarray) and res.ndim==2: return res.shape, res.tolist()
+    return res.tolist() if hasattr(res, 'tolist') else res
+
+@settings(max_examples=1000)
+@given(matrices, keys)
+def test_matrix_indexing(rows, key):
+    assert outcome(lambda: Matrix(rows)[key]) == outcome(lambda: np.array(rows, dtype=object)[key])
+
+@given(matrices, keys, keys)
+def test_matrix_parts_of_parts(rows, a, b):
+    m,n = Matrix(rows),np.array(rows, dtype=object)
+    try: m,n = m[a],n[a]
+    except IndexError: return
+    if isinstance(m, Matrix): assert outcome(lambda: m[b]) == outcome(lambda: n[b])
+
+@given(matrices)
+def test_matrix_as_a_whole(rows):
+    m,n = Matrix(rows),np.array(rows)
+    assert m.shape == n.shape and len(m) == len(n) and list(m) == rows
+    assert m.T.shape == n.T.shape and [list(r) for r in m.T] == n.T.tolist() and m.T.T == m
+    assert m.min() == n.min() and m.max() == n.max()
+    assert [list(r) for r in m.map(lambda v: v*2)] == (n*2).tolist()
+    assert Matrix(n)==m and Matrix(m)==m and m!=Matrix([[*r, 0] for r in rows]) and m!=rows
+    assert eval(repr(m), {'Matrix': Matrix}) == m
+    assert m._repr_html_().count('<tr>') == len(rows)+1
+
+@given(matrices, st.data())
+def test_matrix_is_fixed(rows, d):
+    "Nothing that is handed out leads back in"
+    m = Matrix(rows)
+    for r in m: r[0] = 'x'
+    m[0][0] = m[:,0][0] = 'x'
+    list(m[:])[0][0] = 'x'
+    rows_before = [list(r) for r in rows]
+    rows[0][0] = 'x'
+    assert list(m) == rows_before
+    with pytest.raises(TypeError): m[0,0] = 1
+
+@given(matrices, st.data())
+def test_ragged_rows(rows, d):
+    i = d.draw(st.integers(0, len(rows)))
+    rows.insert(i, [0]*d.draw(st.integers(0, 7).filter(lambda n: n!=len(rows[0]))))
+    with pytest.raises(ValueError, match='ragged'): Matrix(rows)
