@@ -5,29 +5,29 @@
 # %% auto #0
 __all__ = ['IdxDecodeError', 'idx_header', 'parse_idx', 'read_idx', 'write_idx']
 
-# %% ../nbs/01_idx.ipynb #4be359cd
+# %% ../nbs/01_idx.ipynb #8a21a2cd
 import gzip, math, operator, os, secrets, struct, sys, zlib
 from array import array
 from contextlib import nullcontext
 from pathlib import Path
 from typing import BinaryIO, Iterable
 
-# %% ../nbs/01_idx.ipynb #7ed4e5ec
+# %% ../nbs/01_idx.ipynb #d40dd4d7
 _types = {0x08:'B', 0x09:'b', 0x0B:'h', 0x0C:'i', 0x0D:'f', 0x0E:'d'} # code on disk -> typecode of array and struct
 _names = dict(B='ubyte', b='byte', h='short', i='int', f='float', d='double')
 _codes = {tc:code for code,tc in _types.items()}
 
-# %% ../nbs/01_idx.ipynb #3b85a5e9
+# %% ../nbs/01_idx.ipynb #70db345d
 class IdxDecodeError(ValueError): "What was read is not a complete, correct IDX file"
 
-# %% ../nbs/01_idx.ipynb #a3c9b0fb
+# %% ../nbs/01_idx.ipynb #2f564f2f
 def _bad(at, want, found): return IdxDecodeError(f'at byte {_count(at)}: expected {want}, found {found}')
 
 _end = 'the end of the input'
 
 def _count(n): return f'{n:,}' if n < 2**64 else f'about 2^{n.bit_length()-1}' # a lie can have thousands of digits
 
-# %% ../nbs/01_idx.ipynb #c0a1af9c
+# %% ../nbs/01_idx.ipynb #9e087f29
 def _read(fd, n, at):
     "The next `n` bytes of `fd`, of which `at` have been read: fewer only where the input ends"
     parts = []
@@ -56,7 +56,7 @@ def idx_header(
     if len(dims)<4*rank: raise _bad(4+len(dims), f'{rank} sizes of 4 bytes each', _end)
     return _types[code], struct.unpack(f'>{rank}I', dims)
 
-# %% ../nbs/01_idx.ipynb #1ab91064
+# %% ../nbs/01_idx.ipynb #9754f603
 _piece = 2**20 # bytes read at once: many items of any type, small beside a picture file
 
 def _items(fd, typecode, shape):
@@ -95,7 +95,7 @@ def read_idx(
             return shape, _items(fd, typecode, shape)
     except IdxDecodeError as e: raise IdxDecodeError(f'{path.name}: {e}') from e.__cause__
 
-# %% ../nbs/01_idx.ipynb #6972fb52
+# %% ../nbs/01_idx.ipynb #8bb5987c
 def _row(values):
     "`values` as one row, in C order, and their typecode; as they are, and None, if they are no buffer"
     try: view = memoryview(values)
@@ -103,7 +103,7 @@ def _row(values):
     try: return memoryview(view.tobytes()).cast(view.format), view.format
     except ValueError as e: raise ValueError(f'expected numbers of a native type, found {view.format!r}') from e
 
-# %% ../nbs/01_idx.ipynb #28c15532
+# %% ../nbs/01_idx.ipynb #1e9c8d2a
 def _flat(values, typecode):
     "`values` as a flat `array` of `typecode`, or else of the type that they already have"
     row, own = _row(values)
@@ -114,7 +114,7 @@ def _flat(values, typecode):
     except (TypeError, ValueError, OverflowError) as e:
         raise ValueError(f'expected a flat row of numbers that fit {typecode!r}, {_names[typecode]}, found: {e}') from e
 
-# %% ../nbs/01_idx.ipynb #acfdeae1
+# %% ../nbs/01_idx.ipynb #b72b08d7
 def _fit(shape, n):
     "`shape` as a tuple of ints, if the format can hold it and it holds `n` items"
     shape = tuple(map(operator.index, shape))
@@ -123,7 +123,7 @@ def _fit(shape, n):
     if math.prod(shape)!=n: raise ValueError(f'expected {math.prod(shape):,} values for the shape {shape}, found {n:,}')
     return shape
 
-# %% ../nbs/01_idx.ipynb #13cbbcb3
+# %% ../nbs/01_idx.ipynb #45c9c306
 def _dump(f, gz, shape, items):
     "Write IDX data to `f`, through gzip if `gz`"
     with gzip.GzipFile('', 'wb', 6, f, mtime=0) if gz else nullcontext(f) as fd:
@@ -133,7 +133,7 @@ def _dump(f, gz, shape, items):
             if sys.byteorder=='little': piece.byteswap()
             fd.write(piece)
 
-# %% ../nbs/01_idx.ipynb #79d16623
+# %% ../nbs/01_idx.ipynb #5b492c32
 def write_idx(
     path:str|os.PathLike, # where to write; compressed by gzip if its name ends in .gz
     shape:Iterable[int], # size of each axis: 1 to 255 sizes from 0 to 2^32-1
