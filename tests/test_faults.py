@@ -1,5 +1,5 @@
 """Servers that misbehave in every way, processes that die, disks that are full: the cache never holds a bad file"""
-import gc, gzip, hashlib, json, os, random, re, shutil, subprocess, sys, tempfile, time
+import gc, gzip, hashlib, json, os, random, re, subprocess, sys, tempfile, time, tracemalloc
 from pathlib import Path
 
 import pytest
@@ -94,6 +94,16 @@ def test_answers_of_random_bytes(server):
             assert str(e).isprintable() and 0 < len(str(e)) < 400
     gc.collect() # a connection left open would be told of now
     assert min(got.values()) > 50, got
+
+def test_a_bomb_is_cheap(tiny, tmp_path):
+    "One byte more than the file may have is all that is ever unpacked"
+    for b in (gzip.compress(bytes(2**26)), gzip.compress(b'x', mtime=0)*2**16):
+        (tmp_path/names[3]).write_bytes(b)
+        tracemalloc.start()
+        try:
+            with pytest.raises(dl._Refused, match='more than'): dl._check(tmp_path/names[3], names[3], '')
+            assert tracemalloc.get_traced_memory()[1] < 5_000_000
+        finally: tracemalloc.stop()
 
 # -- The cache is the only place that is written, and it is not ours alone
 

@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import pytest
+import pytest, random2, torch
 from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
 import idx_oracle
@@ -13,6 +13,8 @@ from idx_oracle import check_file, check_stream, inputs, pack, typecodes, types
 from fmnist_nb.chunks import chunks
 from fmnist_nb.idx import IdxDecodeError, idx_header, parse_idx, read_idx, write_idx
 from fmnist_nb.matrix import Matrix
+from fmnist_nb.rng import BLOCK, PERIOD, WichmannHill, draws_between, first_state, state_after, step
+from fmnist_nb.similarity import NearestMean, class_means, confusion, l1_norm, l2_norm
 
 settings.register_profile('fuzz', deadline=None, database=None, derandomize=True, max_examples=200,
                           suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much])
@@ -228,3 +230,127 @@ def test_ragged_rows(rows, d):
     i = d.draw(st.integers(0, len(rows)))
     rows.insert(i, [0]*d.draw(st.integers(0, 7).filter(lambda n: n!=len(rows[0]))))
     with pytest.raises(ValueError, match='ragged'): Matrix(rows)
+
+# -- NearestMean, against NumPy in double precision
+
+pictures = st.tuples(st.integers(1, 12), st.integers(1, 4), st.integers(1, 4), st.integers(0, 2**32-1), st.sampled_from(['uint8', 'float32', 'float64']))
+norms = st.sampled_from(['l1', 'l2'])
+
+def some(n, h, w, seed, dtype):
+    "`n` pictures of shape (h,w), labels for them, and the pictures as float64 in 0..1"
+    rng = np.random.default_rng(seed)
+    x = rng.integers(0, 256, (n,h,w)).astype('u1') if dtype=='uint8' else rng.random((n,h,w)).astype(dtype)
+    return x, rng.choice([-3, 0, 1, 7, 10**6], n), x/255. if dtype=='uint8' else x.astype('f8')
+
+def distances(f, means, norm):
+    d = f[:,None] - means
+    return abs(d).mean((-1,-2)) if norm=='l1' else np.sqrt((d**2).mean((-1,-2)))
+
+@given(pictures, norms, st.booleans(), st.lists(st.integers(0, 12), max_size=3))
+def test_nearest_mean(of, norm, as_arrays, cuts):
+    x,y,f = some(*of)
+    classes = np.unique(y)
+    means = np.stack([f[y==c].mean(0) for c in classes])
+    give = (lambda a: a) if as_arrays else torch.from_numpy
+    model = NearestMean(norm).fit(give(x), give(y))
+    assert model.classes_.tolist() == classes.tolist() and model.counts_.tolist() == [int((y==c).sum()) for c in classes]
+    np.testing.assert_allclose(np.asarray(model.means_), means, atol=1e-6)
+    np.testing.assert_allclose(np.asarray(class_means(torch.from_numpy(x), torch.from_numpy(y))), means, atol=1e-6)
+    want = distances(f, means, norm)
+    np.testing.assert_allclose(np.asarray(model.distances(give(x))), want, atol=2e-4 if norm=='l2' else 2e-6) # the root of a difference near 0
+    pred = np.asarray(model.predict(give(x)))
+    at = np.searchsorted(classes, pred)
+    assert (classes[at]==pred).all() and (want[range(len(x)),at] <= want.min(1) + 4e-4).all()
+    assert model.score(give(x), give(y)) == (pred==y).mean()
+    pieces = NearestMean(norm)
+    for part in np.split(np.arange(len(x)), sorted(c for c in cuts if 0 < c < len(x))):
+        if len(part): pieces.partial_fit(give(x[part]), give(y[part]))
+    assert pieces.classes_.tolist() == classes.tolist()
+    np.testing.assert_allclose(np.asarray(pieces.means_), means, atol=1e-6)
+
+@given(pictures, pictures)
+def test_norms_broadcast(a, b):
+    a,b = some(*a),some(*b)
+    if a[0].shape[1:] != b[0].shape[1:]: b = a
+    for norm,f in (('l1', l1_norm), ('l2', l2_norm)):
+        got = f(torch.from_numpy(a[0])[:,None], torch.from_numpy(b[0]))
+        np.testing.assert_allclose(got.numpy(), distances(a[2], b[2], norm), atol=1e-6)
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=50))
+def test_confusion(pairs):
+    y,pred = (torch.tensor(o) for o in zip(*pairs))
+    got = np.asarray(confusion(y, pred))
+    labels = sorted({o for p in pairs for o in p})
+    assert got.sum() == len(pairs)
+    if got.shape == (len(labels),)*2: assert got.tolist() == [[sum(p==(a,b) for p in pairs) for b in labels] for a in labels]
+    else: assert got.tolist() == [[sum(p==(a,b) for p in pairs) for b in range(len(got))] for a in range(len(got))]
+
+# -- WichmannHill, against Python 2's own
+
+seeds = st.one_of(st.integers(-2**70, 2**70), st.integers(0, 3*10**13))
+
+@given(seeds, st.integers(0, 30), st.integers(0, 3*10**13))
+def test_wichmann_hill(a, n, far):
+    ours,theirs = WichmannHill(a),random2.WichmannHill(a)
+    assert ours.getstate()[1] == theirs.getstate()[1] == first_state(a)
+    assert [ours.random() for _ in range(n)] == [theirs.random() for _ in range(n)]
+    ours.jump(far)
+    theirs.jumpahead(far)
+    assert [ours.random() for _ in range(3)] == [theirs.random() for _ in range(3)]
+    assert ours.jump(-far-3).getstate()[1] == WichmannHill(a).jump(n).getstate()[1]
+    assert ours.jump(PERIOD).getstate()[1] == WichmannHill(a).jump(n).getstate()[1]
+
+@settings(max_examples=60)
+@given(seeds, st.lists(st.one_of(st.integers(0, 40), st.integers(BLOCK-2, BLOCK+2), st.tuples(st.integers(0, 5), st.integers(0, 5))), max_size=5))
+def test_blocks_and_single_draws_are_one_stream(a, shapes):
+    "Blocks of any size in between: the same draws, bit for bit, as one at a time"
+    ours,theirs = WichmannHill(a),random2.WichmannHill(a)
+    for shape in shapes:
+        size = shape if isinstance(shape, tuple) else (shape,)
+        got = ours.rand(*size)
+        assert got.shape == size and got.dtype == torch.float64
+        assert got.flatten().tolist() == [theirs.random() for _ in range(math.prod(size))]
+        assert ours.random() == theirs.random()
+
+@given(seeds, st.integers(0, 50), st.sampled_from([torch.float32, torch.float16, torch.bfloat16]))
+def test_short_draws_are_below_1(a, n, dtype):
+    u,exact = WichmannHill(a).rand(n, dtype=dtype),WichmannHill(a).rand(n)
+    assert u.dtype==dtype and ((0 <= u) & (u < 1)).all()
+    assert ((u.double() <= exact) & (exact - u.double() <= torch.finfo(dtype).eps)).all()
+
+def test_a_draw_just_below_1_stays_below_1():
+    "A state whose draw rounds to 1 in float32"
+    for a in range(300_000):
+        state = first_state(a*7919)
+        if step(state)[1] > 1 - 2**-17: break
+    w = WichmannHill(0)
+    w.setstate((1, state, None))
+    for dtype in (torch.float16, torch.bfloat16): assert w.jump(0).rand(1, dtype=dtype) < 1 and w.jump(-1)
+    assert torch.tensor(step(state)[1]).to(torch.bfloat16) == 1 # the plain way
+
+@given(seeds, st.integers(0, 20), st.integers(0, 3))
+def test_states_travel(a, n, between):
+    w = WichmannHill(a)
+    for _ in range(n): w.random()
+    for _ in range(between): w.gauss()
+    again = [pickle.loads(pickle.dumps(w)), WichmannHill(0)]
+    again[1].setstate(w.getstate())
+    want = [w.random(), w.gauss(), w.gauss(), w.random()]
+    for o in again: assert [o.random(), o.gauss(), o.gauss(), o.random()] == want
+
+@given(seeds, st.integers(1, 12), st.integers(1, 10**6), st.integers(0, 1000))
+def test_spawned_streams_are_disjoint(a, k, draws, n):
+    w = WichmannHill(a)
+    w.jump(n)
+    streams = [w, *w.spawn(k, draws)]
+    assert all(s.room >= draws for s in streams)
+    starts = [s.getstate()[1] for s in streams]
+    for i,s in enumerate(streams):
+        for j,t in enumerate(starts):
+            if i!=j: assert (d := draws_between(starts[i], t)) is None or d >= s.room
+
+@given(seeds, st.integers(0, 10**12))
+def test_distance_between_states(a, n):
+    s = first_state(a)
+    assert draws_between(s, state_after(s, n)) == n
+    assert state_after(state_after(s, n), -n) == s
