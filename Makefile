@@ -12,7 +12,7 @@ export FMNIST_NB_SOURCE
 endif
 endif
 
-.PHONY: help setup data demo test docs preview run export readme hooks clean
+.PHONY: help setup data demo test fuzz docs preview run export readme hooks clean
 
 help:      ## This list
 	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' Makefile | expand -t 20
@@ -36,6 +36,10 @@ demo: data ## The chapters' commands on the real data; pictures in demo/
 test: data ## Check export, notebooks and README, run all notebooks as tests, then tests/
 	@$(BIN)/python tools/run_tests.py
 
+fuzz: setup ## Look for inputs that break the IDX decoder (more: make fuzz RUNS=10000000)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check atheris
+	@$(BIN)/python tools/fuzz.py --runs $(or $(RUNS),1000000)
+
 docs: setup ## Build the site in _docs/
 	@$(BIN)/python tools/build_docs.py
 	@$(BIN)/python tools/build_readme.py
@@ -58,4 +62,4 @@ hooks: setup ## Git hooks that keep notebooks clean and mergeable, for contribut
 	@$(BIN)/nbdev_install_hooks
 
 clean: ## Remove what was built here, the environment included
-	rm -rf $(VENV) _docs _proc demo build dist *.egg-info .pytest_cache .hypothesis
+	rm -rf $(VENV) _docs _proc demo build dist *.egg-info .pytest_cache .hypothesis .fuzz
