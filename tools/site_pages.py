@@ -86,7 +86,7 @@ def _figures(page, out):
             (out/name).write_bytes(data)
             img['src'] = name
         f = out/unquote(img['src'])
-        if f.suffix=='.png' and f.exists(): # its size, 100 dots an inch, so that the text does not jump when it arrives
+        if f.suffix=='.png' and f.exists(): # its size, at 100 dots an inch, so that the text does not jump when it arrives
             with Image.open(f) as im: img['width'],img['height'] = (round(n*100/im.info.get('dpi', (100,100))[0]) for n in im.size)
         img['loading'],img['decoding'] = 'lazy','async'
         img['class'] = 'sheet'
