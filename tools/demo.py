@@ -28,7 +28,7 @@ def picture():
     matplotlib.use('Agg')
     from matplotlib import pyplot as plt
     x,y,*_ = load_lists()
-    say('\nfirst ten labels: ' + ', '.join(label_names[o] for o in y[:10]))
+    say('\nthe first ten labels\n' + '\n'.join(', '.join(label_names[o] for o in y[i:i+5]) for i in (0, 5)))
     with plt.style.context('fmnist_nb.paper'):
         fig,axs = plt.subplots(2, 5, figsize=(7, 3.4))
         for i,ax in enumerate(axs.flat):
