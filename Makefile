@@ -12,7 +12,7 @@ export FMNIST_NB_SOURCE
 endif
 endif
 
-.PHONY: help setup data demo test fuzz docs preview run export readme hooks clean
+.PHONY: help setup data demo test fuzz docs preview run bench export readme hooks clean
 
 help:      ## This list
 	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' Makefile | expand -t 20
@@ -51,6 +51,10 @@ run: data ## Execute notebooks and store their outputs (one: make run NB=nbs/01_
 	@$(BIN)/python tools/run_notebooks.py $(NB)
 	@$(BIN)/nbdev_export
 	@$(BIN)/python tools/build_readme.py
+
+bench: data ## Measure against the peers (installed first) and store the outputs of nbs/benchmarks.ipynb; some minutes
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
+	@$(BIN)/python tools/run_notebooks.py nbs/benchmarks.ipynb --flags bench
 
 export: setup ## Write fmnist_nb/ from the notebooks
 	@$(BIN)/nbdev_export
