@@ -20,8 +20,9 @@ from torch.utils.data import get_worker_info
 from fastcore.basics import patch
 from fastcore.script import call_parse
 
-# %% ../nbs/06_rng_profiling.ipynb #d0ebeeac
-MODULI,MULTIPLIERS = (30269, 30307, 30323),(171, 172, 170)
+# %% ../nbs/06_rng_profiling.ipynb #31b25671
+MODULI = 30269, 30307, 30323 # the three primes
+MULTIPLIERS = 171, 172, 170 # one for each
 
 # %% ../nbs/06_rng_profiling.ipynb #f2dfb5a8
 def first_state(a:int, # Any whole number, negative or huge too
@@ -55,11 +56,11 @@ def get_state()->tuple[int,int,int]|None: # The three wheels; None before the fi
     "Where the stream of `rand` stands"
     return _rnd_state
 
-# %% ../nbs/06_rng_profiling.ipynb #b22c7c5a
+# %% ../nbs/06_rng_profiling.ipynb #2b938d91
 def rand()->float: # The next draw, between 0 and 1
     "One draw from the module's own stream; raises `RuntimeError` before the first call of `seed`"
     global _rnd_state
-    if _rnd_state is None: raise RuntimeError('`rand` has no state to start from: call `seed` first, for example `seed(42)`')
+    if _rnd_state is None: raise RuntimeError('`rand` has no state yet: call `seed` first, for example `seed(42)`')
     _rnd_state, u = step(_rnd_state)
     return u
 
@@ -117,9 +118,9 @@ def plot_speeds(times:dict, # What seconds_per_number returns
 # %% ../nbs/06_rng_profiling.ipynb #27feb77d
 _alive = weakref.WeakSet()  # all generators of this process: `worker_init_fn` needs to find them
 
-# %% ../nbs/06_rng_profiling.ipynb #6001accc
+# %% ../nbs/06_rng_profiling.ipynb #e6463428
 class WichmannHill(Random):
-    "Wichmann and Hill's generator (AS 183, 1982) with all the methods of `random.Random`; `x` is the seed, as in `seed`; one thread at a time"
+    "Wichmann and Hill's generator (1982) with all methods of `random.Random`; `x` is a seed; for one thread at a time"
     VERSION = 2
     def __init__(self, x=None): # None (from the operating system), int, float, str, bytes or bytearray
         super().__init__(x)
@@ -137,17 +138,18 @@ class WichmannHill(Random):
         bits = b''.join(int(self.random()*65536).to_bytes(2, 'big') for _ in range(n))
         return int.from_bytes(bits, 'big') >> (16*n-k)
 
-# %% ../nbs/06_rng_profiling.ipynb #17825240
+# %% ../nbs/06_rng_profiling.ipynb #3fd41298
 def _whole(a):
     "The whole number that seed `a` stands for"
     if a is None: return int.from_bytes(os.urandom(16), 'big')
     if isinstance(a, str): a = a.encode()
     if isinstance(a, (bytes, bytearray)): return int.from_bytes(hashlib.sha512(a).digest(), 'big')
     if isinstance(a, float):
-        if math.isnan(a): raise ValueError('nan cannot be a seed: it is not equal to itself, nor is its hash from run to run')
+        if math.isnan(a): raise ValueError('nan cannot be a seed: its hash differs from run to run')
         return hash(a)
     try: return index(a)
-    except TypeError: raise TypeError(f'a seed is None, an int, float, str, bytes or bytearray; got {type(a).__name__}') from None
+    except TypeError: what = type(a).__name__
+    raise TypeError(f'a seed is None, an int, float, str, bytes or bytearray; got {what}')
 
 # %% ../nbs/06_rng_profiling.ipynb #8dad6e4e
 @patch
@@ -161,9 +163,9 @@ def seed(self:WichmannHill,
 # %% ../nbs/06_rng_profiling.ipynb #3e0918e4
 PERIOD = math.lcm(*(p-1 for p in MODULI))  # draws before the stream repeats
 
-# %% ../nbs/06_rng_profiling.ipynb #4aa78e9a
+# %% ../nbs/06_rng_profiling.ipynb #c38fed8e
 @patch
-def getstate(self:WichmannHill)->tuple: # version, the wheels, the number that gauss has put aside, and the stretch that is ours
+def getstate(self:WichmannHill)->tuple: # version, wheels, what gauss has put aside, and the stretch that is ours
     "All there is to know, for `setstate`"
     return self.VERSION, self._seed, self.gauss_next, (self._start, self._length)
 
@@ -270,7 +272,7 @@ def _round_down(u, dtype):
     np.multiply(u, grid, out=u)
     np.multiply(np.trunc(u, out=u), 1/grid, out=u)
 
-# %% ../nbs/06_rng_profiling.ipynb #409aa4bb
+# %% ../nbs/06_rng_profiling.ipynb #72c5870b
 @patch
 def rand(self:WichmannHill,
          *size:int, # The shape: ints, or one tuple of ints; may be left out where out is given
@@ -278,7 +280,7 @@ def rand(self:WichmannHill,
          device=None, # Where to put the tensor (default: torch's default device); the numbers are made on the CPU
          out:torch.Tensor=None, # A tensor to fill, instead of a new one; an empty one is given the size
         )->torch.Tensor: # Uniform numbers; float64: the very draws of random; else those, rounded down, in [0, 1)
-    "The next draws as a tensor; raises `TypeError` for other dtypes and `ValueError` where the arguments contradict each other"
+    "The next draws as a tensor; raises `TypeError` for other dtypes, `ValueError` where arguments contradict each other"
     return _fill(_target(size, dtype, device, out), self._uniform, _round_down)
 
 # %% ../nbs/06_rng_profiling.ipynb #04d17446
@@ -357,21 +359,22 @@ def room(self:WichmannHill)->int: # Draws; 0 outside the stretch
     used = draws_between(self._start, self._seed)
     return 0 if used is None else max(0, self._length-used)
 
-# %% ../nbs/06_rng_profiling.ipynb #e089477a
+# %% ../nbs/06_rng_profiling.ipynb #60783549
 @patch
 def spawn(self:WichmannHill,
           k:int, # How many streams, 0 or more
           draws:int=1_000_000, # How many numbers each of them must have to itself, at least
          )->list: # k generators, each with a stretch of its own: its `room`
-    "Cut off `k` streams that overlap neither each other nor this one; raises `ValueError` where `draws` do not fit `k` times into our `room`"
+    "Cut off `k` streams, disjoint from each other and this one; raises `ValueError` if they cannot have `draws` each"
     k,draws = index(k),index(draws)
     if k<0 or draws<1: raise ValueError(f'expected `k` of 0 or more and `draws` of 1 or more; got {k} and {draws}')
     if k==0: return []
     golden = self.room*987//1597
     piece = golden//(k+1)
     while piece and math.gcd(piece, PERIOD)>1: piece -= 1
-    if piece<draws: raise ValueError(f'{k} streams of {draws:,} draws do not fit into the {self.room:,} draws that this generator has left to '
-                                     f'itself; there is space for {max(0, golden//draws - 1):,}: ask for fewer streams or fewer draws')
+    if piece<draws: raise ValueError(
+        f'{k} streams of {draws:,} draws do not fit into the {self.room:,} draws that this generator has left to itself; '
+        f'there is space for {max(0, golden//draws - 1):,}: ask for fewer streams or fewer draws')
     self._start,self._length = self._seed,piece
     children = [type(self)(0) for _ in range(k)]
     for i,child in enumerate(children, 1):
@@ -413,12 +416,13 @@ def _rank():
     if dist.is_available() and dist.is_initialized(): return dist.get_rank(), dist.get_world_size()
     return int(os.environ.get('RANK', 0)), int(os.environ.get('WORLD_SIZE', 1))  # set by torchrun
 
-# %% ../nbs/06_rng_profiling.ipynb #63ed3547
+# %% ../nbs/06_rng_profiling.ipynb #06532da3
 def worker_init_fn(worker_id:int): # Number of the worker; DataLoader passes it
-    "For `DataLoader(worker_init_fn=...)`: a stretch of its own for every generator here; raises `RuntimeError` outside a worker"
+    "For `DataLoader`: give every generator here a stretch of its own; raises `RuntimeError` outside a worker"
     global _rnd_state
     info,(rank,world) = get_worker_info(),_rank()
-    if info is None: raise RuntimeError('`worker_init_fn` is for the workers of a `DataLoader`: pass it as `DataLoader(..., worker_init_fn=worker_init_fn)`')
+    if info is None: raise RuntimeError('this is not a worker of a `DataLoader`: pass the function to one, '
+                                        'as in `DataLoader(..., worker_init_fn=worker_init_fn)`')
     def mine(state):
         root = WichmannHill(f'{info.seed-info.id} {state}')
         return root.spawn(world*info.num_workers)[rank*info.num_workers + info.id]
