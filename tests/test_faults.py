@@ -65,6 +65,21 @@ def test_unusual_but_right(how, server, dest):
     download('tiny', dest=dest, sources=f'{server.url}/{how}/')
     whole(dest, partly=False)
 
+def test_a_server_that_is_silent_is_asked_once(server, dest):
+    "Not once for each file; one that answers, if only to say no, is asked for each"
+    download('tiny', dest=dest, sources=[f'{server.url}/{f}' for f in ('silent', 'status_404', 'good')])
+    asked = [p.split('/')[1] for p in server.log]
+    assert [asked.count(f) for f in ('silent', 'status_404', 'good')] == [1, 4, 4]
+
+def test_what_is_good_is_not_read_again(server, dest, monkeypatch):
+    download('tiny', dest=dest, sources=f'{server.url}/good')
+    read,check = [],dl._check
+    monkeypatch.setattr(dl, '_check', lambda path, name, sha256: read.append(name) or check(path, name, sha256))
+    os.utime(dest/names[1])
+    download('tiny', dest=dest, sources=[])
+    download('tiny', dest=dest, sources=[])
+    assert read == [names[1]]
+
 def test_answers_of_random_bytes(server):
     "Whatever a server says is either bytes or a reason"
     rng,name = random.Random(5),names[1]

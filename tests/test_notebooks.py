@@ -52,6 +52,7 @@ def shows(tree):
         for s in body:
             yield s
             if isinstance(s, (ast.With, ast.For)): yield from runs(s.body)
+            if isinstance(s, ast.Try): yield from runs([*s.body, *(o for h in s.handlers for o in h.body)]) # an error that is shown on purpose
     for s in runs(tree.body):
         if isinstance(s, ast.Expr) and isinstance(s.value, ast.Call) and ast.unparse(s.value.func) in ('print', 'display'): return True
     if not tree.body or not isinstance(last := tree.body[-1], ast.Expr): return False
