@@ -1,0 +1,144 @@
+"""What users install: the wheel holds the package and nothing else, and works without this tree and without the tools of its makers"""
+import ast, email, os, re, shutil, subprocess, sys, sysconfig, tarfile, tomllib, zipfile
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+
+root = Path(__file__).resolve().parent.parent
+ini = ConfigParser(delimiters=['='])
+ini.read(root/'settings.ini', encoding='utf-8')
+cfg = ini['DEFAULT']
+name,version = cfg['lib_name'],cfg['version']
+modules = sorted(p.stem for p in (root/name).glob('*.py') if not p.name.startswith('_'))
+
+def run(*args, **kw):
+    "Run a command; its output, or an error that shows it"
+    r = subprocess.run([str(a) for a in args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, **kw)
+    assert r.returncode==0, r.stdout
+    return r.stdout
+
+def fresh(code, path=None, env={}):
+    "What `code` prints in a new interpreter that sees the installed packages and `path`, but not this tree, and to which warnings are errors"
+    start = f'import sys; sys.path.insert(0, {str(path)!r}); ' if path else ''
+    clean = {k: v for k,v in os.environ.items() if not k.startswith('PYTHON')} | {'PYTHONDONTWRITEBYTECODE': '1'} | env
+    return run(sys.executable, '-W', 'error', '-c', start + code, cwd=path or '/', env=clean)
+
+@pytest.fixture(scope='module')
+def tree(tmp_path_factory):
+    "A copy of what is under version control, or would be"
+    d = tmp_path_factory.mktemp('tree')/name
+    ignore = shutil.ignore_patterns('__pycache__', '.*', 'build', 'dist', '*.egg-info', '_docs', '_proc', 'demo')
+    shutil.copytree(root, d, ignore=lambda folder, names: set(ignore(folder, names)) | ({'nbs', 'tests', 'tools'} & set(names) if Path(folder)==root else set()))
+    for o in ('nbs', 'tests', 'tools'): # they must not get into the wheel: their names will do
+        (d/o).mkdir()
+        (d/o/'__init__.py').write_text('raise ImportError("not for users")\n')
+        (d/o/'x.ipynb').write_text('{}\n')
+    return d
+
+@pytest.fixture(scope='module')
+def dists(tree):
+    "(sdist, wheel): the sdist is built from the tree and the wheel from the sdist, each in an environment of its own"
+    try: run(sys.executable, '-m', 'build', '--outdir', tree/'dist', tree)
+    except AssertionError as e:
+        if re.search('No matching distribution found for setuptools|Temporary failure in name resolution|Max retries|ProxyError', str(e)): pytest.skip('no package index to get setuptools from')
+        raise
+    (sdist,),(wheel,) = ((tree/'dist').glob(o) for o in ('*.tar.gz', '*.whl'))
+    print(f'{sdist.name} {sdist.stat().st_size:,} bytes, {wheel.name} {wheel.stat().st_size:,} bytes')
+    return sdist,wheel
+
+@pytest.fixture(scope='module')
+def installed(dists, tmp_path_factory):
+    "An empty folder in which the wheel was installed, without what it depends on"
+    d = tmp_path_factory.mktemp('installed')
+    run(sys.executable, '-m', 'pip', 'install', '-q', '--disable-pip-version-check', '--no-deps', '--no-index', '--no-compile', '--target', d, dists[1])
+    return d
+
+def test_wheel_holds_the_package_and_nothing_else(dists):
+    sdist,wheel = dists
+    assert (sdist.name, wheel.name) == (f'{name}-{version}.tar.gz', f'{name}-{version}-py3-none-any.whl')
+    with zipfile.ZipFile(wheel) as z: have = set(z.namelist())
+    info = f'{name}-{version}.dist-info'
+    want = {f'{name}/{p.name}' for p in (root/name).iterdir() if p.suffix in ('.py', '.mplstyle', '.typed')}
+    assert {f'{name}/__init__.py', f'{name}/_modidx.py', f'{name}/paper.mplstyle', f'{name}/py.typed', *(f'{name}/{m}.py' for m in modules)} == want
+    assert {o for o in have if not o.startswith(info)} == want
+    assert {o.removeprefix(info) for o in have if o.startswith(info)} == {f'/{o}' for o in ('METADATA', 'WHEEL', 'RECORD', 'entry_points.txt', 'top_level.txt', 'licenses/LICENSE')}
+    with tarfile.open(sdist) as t: have = {o.name.partition('/')[2] for o in t.getmembers() if o.isfile()}
+    assert have >= {'settings.ini', 'setup.py', 'pyproject.toml', 'README.md', 'LICENSE', *want}
+    assert not [o for o in have if o.startswith(('nbs', 'tests', 'tools', '.'))]
+
+def test_metadata(dists):
+    run(sys.executable, '-m', 'twine', 'check', '--strict', *dists)
+    with zipfile.ZipFile(dists[1]) as z: m = email.message_from_bytes(z.read(f'{name}-{version}.dist-info/METADATA'))
+    assert (m['Name'], m['Version'], m['Requires-Python'], m['Summary']) == (name, version, '>='+cfg['min_python'], cfg['description'])
+    assert 'Apache-2.0' in (m['License'], m['License-Expression'])
+    run_time = [o for o in m.get_all('Requires-Dist') if 'extra ==' not in o]
+    squeezed = lambda o: ','.join(sorted(re.split('[ ,]+', re.sub(r'^([\w-]+)', r'\1 ', o).strip())))
+    assert sorted(map(squeezed, run_time)) == sorted(map(squeezed, cfg['requirements'].split()))
+    assert m.get_payload().strip() == (root/'README.md').read_text(encoding='utf-8').strip()
+
+def test_every_import_is_declared():
+    "What the modules import is in the standard library, in `requirements`, or theirs"
+    declared = {re.match(r'[\w-]+', o)[0] for o in cfg['requirements'].split()} | {name}
+    for p in (root/name).glob('*.py'):
+        for s in ast.walk(ast.parse(p.read_text(encoding='utf-8'))):
+            tops = [a.name for a in s.names] if isinstance(s, ast.Import) else [s.module] if isinstance(s, ast.ImportFrom) and not s.level else []
+            for t in tops: assert (top := t.partition('.')[0]) in sys.stdlib_module_names or top in declared or (top=='sklearn' and p.stem=='similarity'), f'{p.name} imports {t}'
+
+def test_installed_modules_import(installed):
+    out = fresh(f'import {", ".join(f"{name}.{m}" for m in modules)}; import {name}; print({name}.__file__, {name}.__version__)', installed)
+    assert out.split() == [str(installed/name/'__init__.py'), version]
+
+light = {'download', 'idx', 'chunks', 'matrix'}
+
+def test_light_modules_are_light(installed):
+    assert light < set(modules)
+    for m in sorted(light):
+        out = fresh(f'import {name}.{m}; print(*sorted({{o.partition(".")[0] for o in sys.modules}} & {{"torch", "numpy", "matplotlib", "pandas", "sklearn", "scipy", "IPython", "nbdev", "tqdm"}}))', installed)
+        assert not out.strip(), f'{m} imports {out}'
+
+def test_light_modules_need_nothing_heavy(installed):
+    "They work where torch, NumPy and matplotlib are not installed at all"
+    block = 'sys.modules.update(dict.fromkeys(["torch", "numpy", "matplotlib"])); '
+    out = fresh(block + f'from {name}.chunks import chunks; from {name}.matrix import Matrix; from {name}.idx import read_idx, write_idx; import os; '
+                f'p = write_idx("x.gz", (2, 3), range(6)); print(read_idx(p)); os.unlink(p); print(Matrix(chunks(range(6), 3)).T)', installed)
+    assert "((2, 3), array('B', [0, 1, 2, 3, 4, 5]))" in out and 'Matrix([[0, 3]' in out
+
+def test_plot_style_is_found(installed):
+    assert fresh(f'import matplotlib.pyplot as plt; plt.style.use("{name}.paper"); import {name}; print({name}.__file__)', installed).startswith(str(installed))
+
+def test_console_scripts(installed):
+    want = dict(o.split('=') for o in cfg['console_scripts'].split())
+    found = fresh(f'from importlib.metadata import distributions; d = next(d for d in distributions(path=[{str(installed)!r}]) if d.name=="{name}"); '
+                  'print(*(f"{e.name}={e.value}" for e in d.entry_points if e.group=="console_scripts" and callable(e.load())))', installed)
+    assert dict(o.split('=') for o in found.split()) == want and len(want) >= 3
+    for script in want:
+        assert 'usage' in run(sys.executable, installed/'bin'/script, '--help', env=os.environ | {'PYTHONPATH': str(installed)}, cwd='/')
+
+def test_script_of_this_environment_downloads(tmp_path):
+    "As typed in a shell; a failure is one line and a status, no traceback"
+    script = Path(sysconfig.get_path('scripts'))/'fmnist_download'
+    if not script.exists(): pytest.skip('the package is not installed in this environment')
+    r = subprocess.run([script, 'fashion'], capture_output=True, text=True, cwd=tmp_path)
+    assert r.returncode==1 and r.stderr.startswith('fmnist_download: expected a data set among') and 'Traceback' not in r.stderr
+
+def test_one_version():
+    assert f"__version__ = \"{version}\"" in (root/name/'__init__.py').read_text().replace("'", '"')
+    assert version not in tomllib.loads((root/'pyproject.toml').read_text()).get('project', {}).values()
+
+def test_pins_cover_what_is_needed():
+    "Every requirement has a pin in constraints.txt that meets it"
+    from packaging.requirements import Requirement
+    pins = dict(o.split('==') for o in (root/'constraints.txt').read_text().split() if '==' in o)
+    norm = lambda o: re.sub('[-_.]+', '-', o).lower()
+    pins = {norm(k): v for k,v in pins.items()}
+    for o in (cfg['requirements'] + ' ' + cfg['dev_requirements']).split():
+        r = Requirement(o)
+        assert norm(r.name) in pins and pins[norm(r.name)] in r.specifier, o
+
+def test_settings_for_nbdev_3():
+    "`[tool.nbdev]` in pyproject.toml, if it is there, says what settings.ini says"
+    t = tomllib.loads((root/'pyproject.toml').read_text()).get('tool', {}).get('nbdev')
+    if t is None: pytest.skip('pyproject.toml has no [tool.nbdev]')
+    for k,v in t.items():
+        if k in cfg: assert str(v) == cfg[k], k
