@@ -20,41 +20,44 @@ __all__ = ['class_means', 'l1_norm', 'l2_norm', 'NearestMean', 'NotFittedError',
            'pairwise_accuracy', 'confusion', 'most_wrong', 'nearest_neighbours', 'vote', 'kmeans', 'prototypes',
            'plot_pair', 'fmnist_compare']
 
-# %% ../nbs/05_similarity.ipynb #7655e58c
+# %% ../nbs/05_similarity.ipynb #37b94f12
+def _refuse(want, found, exc=ValueError): raise exc(f'expected {want}, found {found}')
+
 def _pictures(x, shape=None):
     "`x` as a flat tensor `(n,pixels)` of uint8, or of floats in 0..1; each picture must have `shape`, if given"
     if isinstance(x, np.ndarray) and not x.flags.writeable: x = x.copy() # torch warns about read-only memory
     x = torch.as_tensor(x)
     if x.dtype!=torch.uint8 and not x.is_floating_point():
-        raise TypeError(f'expected pixels as uint8 (0 to 255) or as floats (0 to 1), found {x.dtype}')
-    if x.ndim<2: raise ValueError(f'expected pictures stacked along the first axis, as in (n,28,28), found shape {tuple(x.shape)}')
+        _refuse('pixels as uint8 (0 to 255) or as floats (0 to 1)', x.dtype, TypeError)
+    if x.ndim<2: _refuse('pictures stacked along the first axis, as in (n,28,28)', f'shape {tuple(x.shape)}')
     if shape is not None and x.shape[1:]!=shape:
         hint = '; for one picture pass x[None]' if x.shape==shape else ''
-        raise ValueError(f'expected pictures of shape {tuple(shape)}, found {tuple(x.shape[1:])}{hint}')
+        _refuse(f'pictures of shape {tuple(shape)}', f'{tuple(x.shape[1:])}{hint}')
     if x.is_floating_point() and x.numel():
         lo,hi = (o.item() for o in x.aminmax())
-        if math.isnan(lo): raise ValueError('expected floats from 0 to 1, found nan')
-        if lo<0 or hi>1: raise ValueError(f'expected floats from 0 to 1, found {lo:g} to {hi:g}; bytes as floats want dividing by 255')
+        if math.isnan(lo): _refuse('floats from 0 to 1', 'nan')
+        if lo<0 or hi>1: _refuse('floats from 0 to 1', f'{lo:g} to {hi:g}; bytes as floats want dividing by 255')
     return x.flatten(1)
 
-# %% ../nbs/05_similarity.ipynb #c1019578
+# %% ../nbs/05_similarity.ipynb #9e2e305a
 def _labels(y, n):
     "`y` as an int64 tensor of `n` labels"
     y = torch.as_tensor(y)
     if y.is_floating_point() or y.is_complex() or y.dtype==torch.bool:
-        raise TypeError(f'expected whole numbers as labels, found {y.dtype}')
-    if y.shape!=(n,): raise ValueError(f'expected {n} labels, one for each picture, found shape {tuple(y.shape)}')
+        _refuse('whole numbers as labels', y.dtype, TypeError)
+    if y.shape!=(n,): _refuse(f'{n} labels, one for each picture', f'shape {tuple(y.shape)}')
     return y.long()
 
-# %% ../nbs/05_similarity.ipynb #84b219e6
+# %% ../nbs/05_similarity.ipynb #4d1412cc
 def _wide(device):
     "The widest float type of `device`: Apple's graphics processors have no float64"
     return torch.float32 if torch.device(device).type=='mps' else torch.float64
 
 def _class_sums(x, i, k, size=2048):
-    "Sums `(k,pixels)` of the flat pictures `x` of each class `i` of `k`, in grey levels, as float64 on the CPU; exact for uint8"
+    "Sums `(k,pixels)` of the flat pictures `x` by class `i`, in grey levels, float64 on the CPU; exact for uint8"
     kind = torch.float32 if x.dtype==torch.uint8 else _wide(x.device)
-    buf = torch.empty(min(size, len(x)), x.shape[1], dtype=kind, device=x.device) # fresh memory for each block would cost more than the sums
+    # one buffer: fresh memory for each block would cost more than the sums
+    buf = torch.empty(min(size, len(x)), x.shape[1], dtype=kind, device=x.device)
     res = torch.zeros(k, x.shape[1], dtype=torch.float64)
     for xb,ib in zip(x.split(size), i.split(size)):
         part = torch.zeros(k, x.shape[1], dtype=kind, device=x.device)
@@ -65,52 +68,53 @@ def _means(sums, counts, shape):
     "Mean pictures in 0..1 as float32, from `sums` in grey levels; nan for a class without pictures"
     return (sums/(255*counts[:,None])).float().reshape(-1, *shape)
 
-# %% ../nbs/05_similarity.ipynb #dc2820eb
+# %% ../nbs/05_similarity.ipynb #4ab31bf1
 def class_means(
-    x:Tensor, # Pictures `(n,28,28)`, or any other shape after the first axis; uint8, or floats in 0..1
-    y:Tensor, # Whole-number labels `(n,)`
-)->Tensor: # float32 `(k,28,28)` in 0..1 on the device of the pictures, one for each distinct label, in increasing order
-    "The mean picture of each class of `x`, by the labels `y`. Raises `TypeError` or `ValueError` on what cannot be averaged"
+    x:Tensor, # Pictures (n,28,28), or any other shape after the first axis; uint8, or floats in 0..1
+    y:Tensor, # Whole-number labels (n,)
+)->Tensor: # float32 (k,28,28) in 0..1 on the device of the pictures, one for each distinct label, in increasing order
+    "The mean picture of each class of `x`, by the labels `y`. `TypeError` or `ValueError` if there can be none"
     px = _pictures(x)
     y = _labels(y, len(px)).to(px.device)
-    if not len(y): raise ValueError('expected at least one picture, found none')
+    if not len(y): _refuse('at least one picture', 'none')
     classes,i = y.unique(return_inverse=True)
     return _means(_class_sums(px, i, len(classes)), i.bincount().cpu(), x.shape[1:]).to(px.device)
 
-# %% ../nbs/05_similarity.ipynb #00ffa0e9
+# %% ../nbs/05_similarity.ipynb #52eda9df
 def _pixels(t):
     "`t` as floats: bytes are divided by 255, floats are left as they are"
     t = torch.as_tensor(t)
     if t.dtype==torch.uint8: return t.float()/255
     if t.is_floating_point(): return t
-    raise TypeError(f'expected pixels as uint8 (0 to 255) or as floats (0 to 1), found {t.dtype}')
+    _refuse('pixels as uint8 (0 to 255) or as floats (0 to 1)', t.dtype, TypeError)
 
 def _difference(a, b):
     "`a - b` as floats, broadcast; two-dimensional at least"
     a,b = _pixels(a),_pixels(b)
-    if min(a.ndim, b.ndim)<2: raise ValueError(f'expected pictures, with rows and columns as last two axes, found shapes {tuple(a.shape)} and {tuple(b.shape)}')
+    shapes = f'shapes {tuple(a.shape)} and {tuple(b.shape)}'
+    if min(a.ndim, b.ndim)<2: _refuse('pictures, with rows and columns as last two axes', shapes)
     try: return a - b
-    except RuntimeError as e: raise ValueError(f'shapes {tuple(a.shape)} and {tuple(b.shape)} do not fit together: {e}') from e
+    except RuntimeError as e: raise ValueError(f'{shapes} do not fit together: {e}') from e
 
-# %% ../nbs/05_similarity.ipynb #9b984586
+# %% ../nbs/05_similarity.ipynb #687c0ec3
 def l1_norm(
-    a:Tensor, # Pictures `(...,28,28)`; uint8 is taken as 0..1 in steps of 1/255, floats as they are
-    b:Tensor, # Pictures `(...,28,28)`, of a shape that broadcasts with the first
-)->Tensor: # Floats `(...)`, one for each pair of pictures
+    a:Tensor, # Pictures (...,28,28); uint8 is taken as 0..1 in steps of 1/255, floats as they are
+    b:Tensor, # Pictures (...,28,28), of a shape that broadcasts with the first
+)->Tensor: # Floats (...), one for each pair of pictures
     "Mean absolute difference of `a` and `b` over the last two axes"
     return _difference(a, b).abs().mean((-1,-2))
 
-# %% ../nbs/05_similarity.ipynb #442092fc
+# %% ../nbs/05_similarity.ipynb #b5c44b09
 def l2_norm(
-    a:Tensor, # Pictures `(...,28,28)`; uint8 is taken as 0..1 in steps of 1/255, floats as they are
-    b:Tensor, # Pictures `(...,28,28)`, of a shape that broadcasts with the first
-)->Tensor: # Floats `(...)`, one for each pair of pictures
+    a:Tensor, # Pictures (...,28,28); uint8 is taken as 0..1 in steps of 1/255, floats as they are
+    b:Tensor, # Pictures (...,28,28), of a shape that broadcasts with the first
+)->Tensor: # Floats (...), one for each pair of pictures
     "Root mean squared difference of `a` and `b` over the last two axes"
     return _difference(a, b).square().mean((-1,-2)).sqrt()
 
-# %% ../nbs/05_similarity.ipynb #33d33601
+# %% ../nbs/05_similarity.ipynb #64e67627
 class NearestMean:
-    "Classify pictures by the class mean that is nearest in `norm`, 'l1' or 'l2'; scikit-learn's manners, tensors or arrays"
+    "Classify pictures by the class mean that is nearest in `norm`, with scikit-learn's manners, on tensors or arrays"
     _estimator_type = 'classifier'
     def __init__(self,
         norm:str='l1', # Measure of distance: l1 (mean absolute difference) or l2 (root mean squared difference)
@@ -121,9 +125,9 @@ class NearestMean:
 class NotFittedError(ValueError, AttributeError):
     "Raised when a model is asked before it has learned"
 
-# %% ../nbs/05_similarity.ipynb #841b36a9
+# %% ../nbs/05_similarity.ipynb #2abf69b5
 def _check_norm(norm):
-    if norm not in ('l1','l2'): raise ValueError(f"expected norm 'l1' or 'l2', found {norm!r}")
+    if norm not in ('l1','l2'): _refuse("norm 'l1' or 'l2'", repr(norm))
 
 @patch
 def __sklearn_is_fitted__(self:NearestMean): return hasattr(self, 'means_')
@@ -131,7 +135,8 @@ def __sklearn_is_fitted__(self:NearestMean): return hasattr(self, 'means_')
 @patch
 def _check(self:NearestMean):
     _check_norm(self.norm)
-    if not self.__sklearn_is_fitted__(): raise NotFittedError(f'{self} has learned nothing yet; call fit or partial_fit first')
+    if self.__sklearn_is_fitted__(): return
+    raise NotFittedError(f'{self} has learned nothing yet; call fit or partial_fit first')
 
 # %% ../nbs/05_similarity.ipynb #d388e76a
 def _summary(x, y, shape, known):
@@ -143,66 +148,71 @@ def _summary(x, y, shape, known):
     if new: raise ValueError(f'labels {sorted(new)} are not among the classes announced: {known.tolist()}')
     return classes.cpu(), i.bincount(minlength=len(classes)).cpu(), _class_sums(px, i, len(classes))
 
-# %% ../nbs/05_similarity.ipynb #3993b5b0
+# %% ../nbs/05_similarity.ipynb #198d5176
 def _spread(t, old, new):
     "Rows of `t`, one for each class of `old`, put in their places among the sorted classes `new`; zeros elsewhere"
     res = t.new_zeros(len(new), *t.shape[1:])
     res[torch.searchsorted(new, old)] = t
     return res
 
+def _blank(classes, pixels):
+    "The summary of no pictures"
+    return classes, torch.zeros(len(classes), dtype=torch.int64), torch.zeros(len(classes), pixels, dtype=torch.float64)
+
 def _merge(*parts):
     "One summary of several"
     every = torch.cat([c for c,_,_ in parts]).unique()
     return every, *(sum(_spread(p[i], p[0], every) for p in parts) for i in (1,2))
 
-# %% ../nbs/05_similarity.ipynb #b5ad8bc3
+# %% ../nbs/05_similarity.ipynb #e7616b7c
 def _all_reduce(classes, counts, sums, problem):
-    "The same three for the whole `torch.distributed` group, if there is one; a problem of any process is raised in each"
+    "The same three for the whole `torch.distributed` group, if there is one; the `problem` of any is raised in each"
     if not (dist.is_available() and dist.is_initialized()):
         if problem: raise problem
         return classes, counts, sums
     said = [None]*dist.get_world_size()
     dist.all_gather_object(said, (str(problem) if problem else None, classes.tolist(), sums.shape[1]))
     if problem: raise problem
-    for rank,(words,*_) in enumerate(said):
-        if words: raise RuntimeError(f'process {rank} of the group reports: {words}')
-    if len({o[2] for o in said})>1: raise ValueError(f'expected pictures of one size, found {[o[2] for o in said]} pixels in the processes of the group')
-    every = torch.tensor(sorted({c for o in said for c in o[1]}), dtype=torch.int64)
-    dev = torch.device('cuda', torch.cuda.current_device()) if dist.get_backend()=='nccl' else 'cpu' # nccl knows no other
+    words,theirs,pixels = zip(*said)
+    for rank,o in enumerate(words):
+        if o: raise RuntimeError(f'process {rank} of the group reports: {o}')
+    if len(set(pixels))>1: _refuse('pictures of one size in all processes', f'{list(pixels)} pixels')
+    every = torch.tensor(sorted(set().union(*theirs)), dtype=torch.int64)
+    dev = f'cuda:{torch.cuda.current_device()}' if dist.get_backend()=='nccl' else 'cpu' # nccl knows no other
     counts,sums = (_spread(t, classes, every).to(dev) for t in (counts, sums))
     for t in (counts, sums): dist.all_reduce(t)
     return every, counts.cpu(), sums.cpu()
 
-# %% ../nbs/05_similarity.ipynb #356bf5c8
+# %% ../nbs/05_similarity.ipynb #8a09390f
 @patch
 def partial_fit(self:NearestMean,
-    x:Tensor, # Pictures `(n,28,28)`; uint8, or floats in 0..1; a tensor on any device, or a NumPy array
-    y:Tensor, # Whole-number labels `(n,)`
+    x:Tensor, # Pictures (n,28,28), uint8 or floats in 0..1; a tensor on any device, or a NumPy array
+    y:Tensor, # Whole-number labels (n,)
     classes=None, # All labels that may ever come, in the first call, if others are to be refused
 )->NearestMean: # The model itself
-    "Learn from `x` and `y` on top of what was learned before. In a `torch.distributed` group every process must call it, with its own piece, which may be empty"
+    "Learn from `x` and `y` on top of what was learned before; in a `torch.distributed` group, together with the others"
     _check_norm(self.norm)
     fitted,shape,known = self.__sklearn_is_fitted__(), getattr(self, '_shape', None), getattr(self, '_known', None)
     if classes is not None and not fitted: known = _labels(classes, len(classes)).unique()
-    part,problem = (torch.zeros(0, dtype=torch.int64), torch.zeros(0, dtype=torch.int64), torch.zeros(0,0)), None
+    problem = None
     try: part = _summary(x, y, shape, known)
-    except (TypeError, ValueError) as e: problem = e
+    except (TypeError, ValueError) as e: part,problem = _blank(torch.zeros(0), 0),e
     parts = [_all_reduce(*part, problem)]
-    if not parts[0][1].sum(): raise ValueError('expected at least one picture, found none')
+    if not parts[0][1].sum(): _refuse('at least one picture', 'none')
     shape = torch.as_tensor(x).shape[1:]
     if fitted: parts.append((self.classes_, self.counts_, self.sums_))
-    elif known is not None: parts.append((known, torch.zeros_like(known), torch.zeros(len(known), shape.numel(), dtype=torch.float64)))
+    elif known is not None: parts.append(_blank(known, shape.numel()))
     self.classes_,self.counts_,self.sums_ = _merge(*parts)
     self.means_,self._shape,self._known = _means(self.sums_, self.counts_, shape),shape,known
     return self
 
-# %% ../nbs/05_similarity.ipynb #7505c827
+# %% ../nbs/05_similarity.ipynb #c4262931
 @patch
 def fit(self:NearestMean,
-    x:Tensor, # Pictures `(n,28,28)`; uint8, or floats in 0..1; a tensor on any device, or a NumPy array
-    y:Tensor, # Whole-number labels `(n,)`
+    x:Tensor, # Pictures (n,28,28), uint8 or floats in 0..1; a tensor on any device, or a NumPy array
+    y:Tensor, # Whole-number labels (n,)
 )->NearestMean: # The model itself
-    "Learn from `x` and `y`, and forget what was learned before. Sets `classes_`, `counts_`, `sums_` (in grey levels) and `means_`"
+    "Learn from `x` and `y` alone. Sets `classes_`, `counts_`, `sums_` (in grey levels) and `means_` (0..1)"
     self.__dict__.update(type(self)(**self.get_params()).partial_fit(x, y).__dict__)
     return self
 
@@ -214,21 +224,22 @@ def get_params(self:NearestMean,
     "The arguments of the constructor"
     return dict(norm=self.norm)
 
-# %% ../nbs/05_similarity.ipynb #78a8633a
+# %% ../nbs/05_similarity.ipynb #64ffe1c8
 @patch
 def set_params(self:NearestMean,
     **params, # New values of constructor arguments
 )->NearestMean: # The model itself
     "Set arguments of the constructor by name. Raises `ValueError` for a name that is none"
-    if bad := set(params) - set(self.get_params()): raise ValueError(f'unknown parameters {sorted(bad)}; there is: {list(self.get_params())}')
+    bad = set(params) - set(self.get_params())
+    if bad: _refuse(f'parameters out of {list(self.get_params())}', sorted(bad))
     self.__dict__.update(params)
     return self
 
-# %% ../nbs/05_similarity.ipynb #a4081ac6
+# %% ../nbs/05_similarity.ipynb #70c792a2
 def _unit(x): return 255 if x.dtype==torch.uint8 else 1
 
 def _blocks(x, kind, size):
-    "The flat pictures `x` in blocks of `size`, as floats of `kind`, all in the same memory, with their places; bytes stay 0 to 255"
+    "Places and blocks of `size` of the flat pictures `x`, as floats of `kind` in the same memory; bytes stay 0 to 255"
     buf = torch.empty(min(size, len(x)), x.shape[1], dtype=kind, device=x.device)
     for s in range(0, len(x), size): yield slice(s, s+size), buf[:len(x)-s].copy_(x[s:s+size])
 
@@ -254,11 +265,11 @@ def _l2_table(x, m, size=512):
 # %% ../nbs/05_similarity.ipynb #853f70c8
 def _like(res, x): return res.cpu().numpy() if isinstance(x, np.ndarray) else res
 
-# %% ../nbs/05_similarity.ipynb #db9d2314
+# %% ../nbs/05_similarity.ipynb #d3e62796
 @patch
 def distances(self:NearestMean,
-    x:Tensor, # Pictures `(n,28,28)` of the shape learned; uint8, or floats in 0..1; a tensor on any device, or a NumPy array
-)->Tensor: # float32 `(n,k)`, a column for each of the classes; a NumPy array if the pictures were one
+    x:Tensor, # Pictures (n,28,28) of the shape learned, uint8 or floats in 0..1; tensor on any device, or array
+)->Tensor: # float32 (n,k), a column for each of the classes; a NumPy array if the pictures were one
     "Distance of each picture in `x` to each class mean; infinite for a class without pictures. Raises `NotFittedError`"
     self._check()
     px = _pictures(x, self._shape)
@@ -266,37 +277,39 @@ def distances(self:NearestMean,
     res = (_l1_table if self.norm=='l1' else _l2_table)(px, m)
     return _like(res.nan_to_num_(nan=torch.inf, posinf=torch.inf), x)
 
-# %% ../nbs/05_similarity.ipynb #0a9c052c
+# %% ../nbs/05_similarity.ipynb #7d2a03f8
 @patch
 def predict(self:NearestMean,
-    x:Tensor, # Pictures `(n,28,28)` of the shape learned; uint8, or floats in 0..1; a tensor on any device, or a NumPy array
-)->Tensor: # Labels `(n,)`, int64; a NumPy array if the pictures were one
-    "Label of the nearest mean for each picture in `x`; the smaller label if two are equally near. Raises `NotFittedError`"
+    x:Tensor, # Pictures (n,28,28) of the shape learned, uint8 or floats in 0..1; tensor on any device, or array
+)->Tensor: # Labels (n,), int64; a NumPy array if the pictures were one
+    "Label of the mean that is nearest to each picture in `x`; the smaller one of a tie. Raises `NotFittedError`"
     i = torch.as_tensor(self.distances(x)).argmin(1)
     return _like(self.classes_.to(i.device)[i], x)
 
-# %% ../nbs/05_similarity.ipynb #91099a8f
+# %% ../nbs/05_similarity.ipynb #52e8d7f9
 @patch
 def score(self:NearestMean,
-    x:Tensor, # Pictures `(n,28,28)` of the shape learned
-    y:Tensor, # Their true labels `(n,)`
+    x:Tensor, # Pictures (n,28,28) of the shape learned
+    y:Tensor, # Their true labels (n,)
 )->float: # Share of right answers, 0..1
-    "Accuracy of `predict` on `x`, by the labels `y`. Raises `ValueError` for labels that were never learned: they could not come out right"
+    "Accuracy of `predict` on `x`, by the labels `y`. Raises `ValueError` for labels that were never learned"
     pred = torch.as_tensor(self.predict(x))
     y = _labels(y, len(pred)).to(pred.device)
-    if not len(y): raise ValueError('expected at least one picture, found none')
-    if new := sorted(set(y.unique().tolist()) - set(self.classes_.tolist())): raise ValueError(f'labels {new} were never learned; known are {self.classes_.tolist()}')
+    if not len(y): _refuse('at least one picture', 'none')
+    new = set(y.tolist()) - set(self.classes_.tolist())
+    if new: raise ValueError(f'labels {sorted(new)} were never learned; known are {self.classes_.tolist()}')
     return (pred==y).double().mean().item()
 
-# %% ../nbs/05_similarity.ipynb #6d7e284a
+# %% ../nbs/05_similarity.ipynb #00cab0e3
 @patch
 def __sklearn_tags__(self:NearestMean):
     from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
-    return Tags(estimator_type='classifier', target_tags=TargetTags(required=True), classifier_tags=ClassifierTags(), input_tags=InputTags(two_d_array=True, three_d_array=True))
+    return Tags(estimator_type='classifier', target_tags=TargetTags(required=True), classifier_tags=ClassifierTags(),
+                input_tags=InputTags(two_d_array=True, three_d_array=True))
 
-# %% ../nbs/05_similarity.ipynb #33b3426a
+# %% ../nbs/05_similarity.ipynb #7156b19b
 def _class_names(dataset):
-    if dataset not in DATASETS: raise ValueError(f'expected one of the data sets {", ".join(DATASETS)}, found {dataset!r}')
+    if dataset not in DATASETS: _refuse(f'one of the data sets {", ".join(DATASETS)}', repr(dataset))
     return tuple(label_names) if dataset=='fashion-mnist' else tuple('0123456789')
 
 def _class_index(c, dataset):
@@ -311,7 +324,7 @@ def _class_index(c, dataset):
 def _pair_model(a, b, norm, dataset):
     "Numbers of the classes `a` and `b`, and a model of the two"
     a,b = (_class_index(o, dataset) for o in (a,b))
-    if a==b: raise ValueError(f'expected two different classes, found {_class_names(dataset)[a]} twice')
+    if a==b: _refuse('two different classes', f'{_class_names(dataset)[a]} twice')
     _check_norm(norm)
     x,y = load_data(dataset).train
     keep = (y==a)|(y==b)
@@ -324,24 +337,24 @@ class PairAccuracy(NamedTuple):
     accuracy_a:float # Share of right answers on the first class
     accuracy_b:float # Share of right answers on the second class
 
-# %% ../nbs/05_similarity.ipynb #edbd5baa
+# %% ../nbs/05_similarity.ipynb #2d8160a5
 def pair_accuracy(
     a:str|int, # A class, by name (in any case) or number
     b:str|int, # Another class
     norm:str='l1', # Measure of distance: l1 or l2
     dataset:str='fashion-mnist', # fashion-mnist or mnist
 )->PairAccuracy: # Accuracies on the validation split
-    "How well the nearest of two means tells class `a` from class `b`. Raises `ValueError` for an unknown class, or the same one twice"
+    "How well the nearest of two means tells `a` from `b`. Raises `ValueError` for an unknown class, or one twice"
     a,b,model = _pair_model(a, b, norm, dataset)
     x,y = load_data(dataset).valid
     acc_a,acc_b = (model.score(x[y==c], y[y==c]) for c in (a,b))
     return PairAccuracy((acc_a+acc_b)/2, acc_a, acc_b)
 
-# %% ../nbs/05_similarity.ipynb #19afab0a
+# %% ../nbs/05_similarity.ipynb #6ded3555
 def pairwise_accuracy(
     norm:str='l1', # Measure of distance: l1 or l2
     dataset:str='fashion-mnist', # fashion-mnist or mnist
-)->Tensor: # float32 `(k,k)`, symmetric; nan on the diagonal
+)->Tensor: # float32 (k,k), symmetric; nan on the diagonal
     "Combined accuracy on the validation split of the nearest of two means, for every pair of classes"
     (x,y),(xv,yv) = load_data(dataset)
     d = NearestMean(norm).fit(x, y).distances(xv)
@@ -349,27 +362,29 @@ def pairwise_accuracy(
     acc = torch.stack([nearer[yv==c].float().mean(0) for c in range(d.shape[1])])
     return ((acc+acc.T)/2).fill_diagonal_(torch.nan)
 
-# %% ../nbs/05_similarity.ipynb #4007377b
+# %% ../nbs/05_similarity.ipynb #3b07c52d
 def confusion(
-    y:Tensor, # True labels `(n,)`, whole numbers
-    pred:Tensor, # Predicted labels `(n,)`
+    y:Tensor, # True labels (n,), whole numbers
+    pred:Tensor, # Predicted labels (n,)
     classes=None, # Labels in the order of rows and columns; all that occur, in increasing order, if left out
-)->Tensor: # int64 `(k,k)`: row true, column predicted
-    "How often each true label of `y` was predicted as which label in `pred`. Raises `ValueError` for a label that is not among `classes`"
+)->Tensor: # int64 (k,k): row true, column predicted
+    "How often each label of `y` was predicted as which in `pred`. Raises `ValueError` for one not among `classes`"
     y,pred = torch.as_tensor(y),torch.as_tensor(pred)
-    if y.ndim!=1 or y.shape!=pred.shape: raise ValueError(f'expected two lists of labels of equal length, found shapes {tuple(y.shape)} and {tuple(pred.shape)}')
+    if y.ndim!=1 or y.shape!=pred.shape:
+        _refuse('two lists of labels of equal length', f'shapes {tuple(y.shape)} and {tuple(pred.shape)}')
     both = torch.stack([_labels(y, len(y)), _labels(pred, len(y)).to(y.device)])
     classes = (both.unique() if classes is None else _labels(classes, len(classes))).to(y.device)
     place = classes.argsort()
     i = torch.searchsorted(classes[place], both).clamp(max=len(classes)-1)
-    if (bad := both[classes[place][i]!=both]).numel(): raise ValueError(f'labels {bad.unique().tolist()} are not among the classes {classes.tolist()}')
+    bad = both[classes[place][i]!=both].unique().tolist()
+    if bad: raise ValueError(f'labels {bad} are not among the classes {classes.tolist()}')
     i,j = place[i]
     return (i*len(classes) + j).bincount(minlength=len(classes)**2).view(len(classes), -1)
 
-# %% ../nbs/05_similarity.ipynb #11388a88
+# %% ../nbs/05_similarity.ipynb #0a78e162
 def most_wrong(
-    d:Tensor, # Distances `(n,k)` of pictures to classes
-    y:Tensor, # Column of the right class of each picture `(n,)`
+    d:Tensor, # Distances (n,k) of pictures to classes
+    y:Tensor, # Column of the right class of each picture (n,)
     n:int=10, # How many
 )->Tensor: # Indices of pictures, the worst first; only wrong ones, so perhaps fewer than asked for
     "Pictures whose right class in `d` is farthest behind the nearest class"
@@ -383,18 +398,19 @@ def _nearest(rb, qb, k):
     torch.sub(rb.square().sum(1), p, alpha=2, out=p)
     return p.topk(min(k, len(rb)), 1, largest=False)
 
-# %% ../nbs/05_similarity.ipynb #7383edc1
+# %% ../nbs/05_similarity.ipynb #530c9c0c
 def nearest_neighbours(
-    refs:Tensor, # Reference pictures `(m,28,28)`; uint8, or floats in 0..1
-    x:Tensor, # Pictures `(n,28,28)` to look up, on the same device
+    refs:Tensor, # Reference pictures (m,28,28); uint8, or floats in 0..1
+    x:Tensor, # Pictures (n,28,28) to look up, on the same device
     k:int=1, # How many neighbours, 1 to m
-)->tuple[Tensor,Tensor]: # L2 norms, float64 `(n,k)`, increasing; indices into the references, int64 `(n,k)`
-    "The `k` pictures of `refs` that are nearest to each of `x` in the L2 norm, exactly, in bounded memory. Raises `ValueError` for a `k` out of range"
+)->tuple[Tensor,Tensor]: # L2 norms, float64 (n,k), increasing; indices into the references, int64 (n,k)
+    "The `k` pictures of `refs` nearest to each of `x` in the L2 norm, in bounded memory; exact for uint8 up to 0.57"
     r,q = _pictures(refs),_pictures(x, refs.shape[1:])
-    if not 1<=k<=len(r): raise ValueError(f'expected k from 1 to {len(r)}, the number of references, found {k}')
+    if not 1<=k<=len(r): _refuse(f'k from 1 to {len(r)}, the number of references', k)
     exact = r.dtype==q.dtype==torch.uint8 and r.shape[1]<=1024 # the products of bytes less 128 then sum to at most 2^24
     lift = (lambda t: t.float().sub_(128)) if exact else (lambda t: _pixels(t).to(_wide(t.device)))
-    d,idx = torch.full((len(q),k), torch.inf, dtype=_wide(q.device), device=q.device),torch.zeros((len(q),k), dtype=torch.int64, device=q.device)
+    d = torch.full((len(q),k), torch.inf, dtype=_wide(q.device), device=q.device)
+    idx = torch.zeros_like(d, dtype=torch.int64)
     for s in range(0, len(r), 2**14):
         rb = lift(r[s:s+2**14])
         for t in range(0, len(q), 2**10):
@@ -405,22 +421,23 @@ def nearest_neighbours(
     for t in range(0, len(q), 2**10): d[t:t+2**10] += lift(q[t:t+2**10]).square().sum(1, keepdim=True)
     return d.clamp_(min=0).div_(r.shape[1]).sqrt_()/(255 if exact else 1), idx
 
-# %% ../nbs/05_similarity.ipynb #ec23f97c
+# %% ../nbs/05_similarity.ipynb #81be0ad8
 def vote(
-    labels:Tensor, # Labels `(n,k)` of the neighbours, 0 or more
-)->Tensor: # The most frequent label of each row, int64 `(n,)`
+    labels:Tensor, # Labels (n,k) of the neighbours, 0 or more
+)->Tensor: # The most frequent label of each row, int64 (n,)
     "Majority of each row of `labels`; the smallest of the most frequent ones"
     return torch.nn.functional.one_hot(labels).sum(1).argmax(1)
 
-# %% ../nbs/05_similarity.ipynb #ebd13a8e
+# %% ../nbs/05_similarity.ipynb #2b89af46
 def kmeans(
-    x:Tensor, # Pictures `(n,28,28)`; uint8, or floats in 0..1
-    start:Tensor, # First guess `(k,28,28)`, for example k of the pictures
+    x:Tensor, # Pictures (n,28,28); uint8, or floats in 0..1
+    start:Tensor, # First guess (k,28,28), for example k of the pictures
     steps:int=20, # At most so many rounds
-)->tuple[Tensor,Tensor]: # Centres, float32 `(k,28,28)` in 0..1; index of the nearest centre of each picture, int64 `(n,)`
-    "Centres of `x` by Lloyd's algorithm (S. P. Lloyd, IEEE Trans. Inf. Theory 28, 1982) from `start`; a centre that loses all its pictures stays where it is"
+)->tuple[Tensor,Tensor]: # Centres, float32 (k,28,28) in 0..1; which of them is nearest to each picture, int64 (n,)
+    "Centres of `x` by Lloyd's algorithm, from `start`; a centre that loses all its pictures stays where it is"
+    # S. P. Lloyd, Least squares quantization in PCM, IEEE Transactions on Information Theory 28, 1982
     xf,c = _pixels(_pictures(x)).float(),_pixels(_pictures(start, x.shape[1:])).float()
-    if not len(c): raise ValueError('expected at least one first guess, found none')
+    if not len(c): _refuse('at least one picture to start from', 'none')
     last = None
     for _ in range(steps):
         i = torch.addmm(c.square().sum(1), xf, c.T, alpha=-2).argmin(1)
@@ -429,29 +446,31 @@ def kmeans(
         c = torch.where(n>0, torch.zeros_like(c).index_add_(0, i, xf)/n, c)
     return c.reshape(-1, *x.shape[1:]), i
 
-# %% ../nbs/05_similarity.ipynb #187a2e54
+# %% ../nbs/05_similarity.ipynb #b3f46f6a
 def prototypes(
-    x:Tensor, # Pictures `(n,28,28)`; uint8, or floats in 0..1
-    y:Tensor, # Whole-number labels `(n,)`
+    x:Tensor, # Pictures (n,28,28); uint8, or floats in 0..1
+    y:Tensor, # Whole-number labels (n,)
     per_class:int, # How many prototypes for each class; one gives the class means
     steps:int=20, # Rounds of Lloyd's algorithm, at most
     seed:int=42, # For the random start
-)->tuple[Tensor,Tensor]: # Prototypes, float32 `(k*per_class,28,28)`; their labels, int64
-    "`per_class` prototypes of each class of `x`, by `kmeans`. Raises `ValueError` if a class of `y` has fewer pictures than that"
+)->tuple[Tensor,Tensor]: # Prototypes, float32 (k*per_class,28,28); their labels, int64
+    "`per_class` prototypes of each class of `x`, by `kmeans`. Raises `ValueError` if a class in `y` has fewer pictures"
     y = _labels(y, len(x)).to(x.device)
     g,refs,labels = torch.Generator().manual_seed(seed),[],[]
     for c in y.unique():
         xc = x[y==c]
-        if not 1<=per_class<=len(xc): raise ValueError(f'expected per_class from 1 to {len(xc)}, the pictures of class {c}, found {per_class}')
+        if not 1<=per_class<=len(xc): _refuse(f'per_class from 1 to {len(xc)}, the pictures of class {c}', per_class)
         refs.append(kmeans(xc, xc[torch.randperm(len(xc), generator=g)[:per_class].to(x.device)], steps)[0])
         labels += [c]*per_class
     return torch.cat(refs), torch.stack(labels)
 
-# %% ../nbs/05_similarity.ipynb #263fe77a
+# %% ../nbs/05_similarity.ipynb #0a707dd3
 def _draw_means(fig, model, names):
     "Both means and their difference, with its scale"
     axs = fig.subplots(1, 3)
-    for ax,m,name in zip(axs, model.means_, names): ax.imshow(m, vmin=0, vmax=1, cmap='gray'); ax.set_title(f'mean {name}')
+    for ax,m,name in zip(axs, model.means_, names):
+        ax.imshow(m, vmin=0, vmax=1, cmap='gray')
+        ax.set_title(f'mean {name}')
     diff = model.means_[0]-model.means_[1]
     lim = diff.abs().max().item()
     im = axs[2].imshow(diff, cmap='RdBu_r', vmin=-lim, vmax=lim)
@@ -462,14 +481,16 @@ def _draw_means(fig, model, names):
 def _draw_wrong(fig, x, d, own, names, n):
     "The `n` pictures of class `own` that are most wrong, with their distances to both means"
     i = most_wrong(d, torch.full((len(x),), own), n)
-    fig.suptitle(f'{names[own]} taken for {names[1-own]}: {int((d[:,own]>d[:,1-own]).sum())} of {len(x)}' + ('; the worst' if len(i) else ''), fontsize=10.5)
+    count = int((d[:,own]>d[:,1-own]).sum())
+    words = f'{names[own]} taken for {names[1-own]}: {count} of {len(x)}'
+    fig.suptitle(words + ('; the worst' if count>n else ''), fontsize=10.5)
     for ax,j in zip(fig.subplots(1, n, squeeze=False)[0], [*i.tolist(), *[None]*(n-len(i))]):
         if j is None: ax.axis('off'); continue
         ax.imshow(x[j], vmin=0, vmax=255, cmap='gray')
         ax.set_title(f'own {d[j,own]:.3f}\nother {d[j,1-own]:.3f}', fontsize=9)
         ax.set(xticks=[], yticks=[])
 
-# %% ../nbs/05_similarity.ipynb #a88fd897
+# %% ../nbs/05_similarity.ipynb #5f48c613
 def plot_pair(
     a:str|int, # A class, by name (in any case) or number
     b:str|int, # Another class
@@ -477,7 +498,7 @@ def plot_pair(
     dataset:str='fashion-mnist', # fashion-mnist or mnist
     n:int=5, # How many of the most wrong pictures of either class
 )->'matplotlib.figure.Figure': # The figure, open in pyplot
-    "Draw the mean pictures of `a` and `b`, their difference, and the most wrong pictures with the distances to their own and to the other mean"
+    "Draw the mean pictures of `a` and `b`, their difference, and the most wrong pictures with their distances"
     import matplotlib.pyplot as plt
     a,b,model = _pair_model(a, b, norm, dataset)
     cols = model.classes_.tolist()
@@ -492,7 +513,7 @@ def plot_pair(
         for own,c in enumerate((a,b)): _draw_wrong(parts[1+own], x[y==c], model.distances(x[y==c]), own, names, n)
     return fig
 
-# %% ../nbs/05_similarity.ipynb #5b324258
+# %% ../nbs/05_similarity.ipynb #eecb7f06
 @call_parse
 def fmnist_compare(
     a:str, # A class: its name, in any case, or its number
@@ -501,18 +522,19 @@ def fmnist_compare(
     out:str='.', # Folder for the figure; made if it does not exist
     dataset:str='fashion-mnist', # fashion-mnist or mnist
 ):
-    "Tell two classes apart by their mean pictures: print the accuracies, save a figure with the means, their difference and the most wrong pictures"
+    "Tell two classes apart by their mean pictures: print the accuracies, save a figure of means and worst mistakes"
     import matplotlib.pyplot as plt
     try:
         acc = pair_accuracy(a, b, norm, dataset)
         fig = plot_pair(a, b, norm, dataset)
         names = [_class_names(dataset)[_class_index(o, dataset)] for o in (a,b)]
-        words = '-'.join(o.lower().replace('/', '-').replace(' ', '-') for o in (*([] if dataset=='fashion-mnist' else [dataset]), *names))
-        path = Path(out)/f'{words}-{norm}.png'
+        words = [*names, norm] if dataset=='fashion-mnist' else [dataset, *names, norm]
+        path = Path(out)/('-'.join(words).lower().replace('/', '-').replace(' ', '-') + '.png')
         path.parent.mkdir(parents=True, exist_ok=True)
         with plt.style.context('fmnist_nb.paper'): fig.savefig(path)
         plt.close(fig)
     except (ValueError, OSError) as e: sys.exit(f'fmnist_compare: {e}')
     print(f'{names[0]} or {names[1]}? {dataset}, nearest mean, {norm.upper()} norm\n')
-    for name,o in zip((*names, 'combined'), (acc.accuracy_a, acc.accuracy_b, acc.combined)): print(f'  {name:12} {o:.4f}')
+    rows = (names[0], acc.accuracy_a), (names[1], acc.accuracy_b), ('combined', acc.combined)
+    for name,o in rows: print(f'  {name:12} {o:.4f}')
     print(f'\n{path}')
