@@ -12,7 +12,7 @@ export FMNIST_NB_SOURCE
 endif
 endif
 
-.PHONY: help setup data demo test fuzz docs preview run bench export readme hooks clean
+.PHONY: help setup data demo test fuzz test-fastcore docs preview run bench export readme hooks clean
 
 help:      ## This list
 	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' Makefile | expand -t 20
@@ -39,6 +39,9 @@ test: data ## Check export, notebooks and README, run all notebooks as tests, th
 fuzz: setup ## Look for inputs that break the IDX decoder (more: make fuzz RUNS=10000000)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check atheris
 	@$(BIN)/python tools/fuzz.py --runs $(or $(RUNS),1000000)
+
+test-fastcore: data ## Install the wheel beside fastcore 2.2 and test it (another: make test-fastcore FASTCORE=2.1.*)
+	@$(BIN)/python tools/test_fastcore.py --fastcore '$(or $(FASTCORE),2.2.*)'
 
 docs: setup ## Build the site in _docs/
 	@$(BIN)/python tools/build_docs.py

@@ -5,18 +5,17 @@
 # %% auto #0
 __all__ = ['DATASETS', 'TIMEOUT', 'Files', 'data_dir', 'DownloadError', 'download', 'fmnist_download']
 
-# %% ../nbs/00_download.ipynb #b6db5e03
+# %% ../nbs/00_download.ipynb #a77126fa
 import gzip,hashlib,http.client,io,json,os,re,sys,tempfile,time,urllib.error,urllib.parse,urllib.request,zlib
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated,NamedTuple
 from fastcore.imports import IN_NOTEBOOK
-from fastcore.script import call_parse,Param
+from fastcore.script import call_parse
 from fastcore.xdg import xdg_cache_home
 from filelock import FileLock
 
 # %% ../nbs/00_download.ipynb #696335f5
-# Name of the data set -> file name -> SHA-256 of the decompressed bytes
 DATASETS = {
     'fashion-mnist': {
         'train-images-idx3-ubyte.gz': 'c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888',
@@ -302,10 +301,16 @@ def download(
                             'What to do: make room, or name a folder that you may write to in FMNIST_NB_HOME.') from e
     return files
 
-# %% ../nbs/00_download.ipynb #5d39385b
+# %% ../nbs/00_download.ipynb #01a7ce13
+try:
+    from fastcore.script import Param
+    _Dataset = Param('fashion-mnist or mnist', str, opt=False, nargs='?', default='fashion-mnist')
+except ImportError: _Dataset = Annotated[str, 'fashion-mnist or mnist', dict(opt=False, nargs='?')]
+
+# %% ../nbs/00_download.ipynb #7b0222bd
 @call_parse
 def fmnist_download(
-    dataset:Param('fashion-mnist or mnist', str, opt=False, nargs='?', default='fashion-mnist')='fashion-mnist',
+    dataset:_Dataset='fashion-mnist', # fashion-mnist or mnist
     dest:str=None # Folder for the files (default: the cache)
 ):
     "Fetch the four files of a data set, check them, and say where they are"
