@@ -199,8 +199,8 @@ class Wheel(NamedTuple):
     places: array # value -> place: the discrete logarithm, unsigned 16-bit
     quotients: np.ndarray # place -> value/p, float64, with the first BLOCK places repeated at the end
 
-# %% ../nbs/06_rng_profiling.ipynb #3cbb1623
-BLOCK = 16384 # numbers made at a time: the work then stays in the processor's cache
+# %% ../nbs/06_rng_profiling.ipynb #e16827a8
+BLOCK = 16384 # numbers made at a time: the work stays in the processor's cache, and PyTorch in one thread
 
 def _wheel(p, g):
     values,places = array('H', [1]),array('H', bytes(2*p))
@@ -214,20 +214,19 @@ def wheels()->tuple[Wheel,Wheel,Wheel]: # The wheels of x, y and z
     "The three wheels as tables; made at the first call, the same object after that"
     return tuple(_wheel(p, g) for p,g in zip(MODULI, MULTIPLIERS))
 
-# %% ../nbs/06_rng_profiling.ipynb #2696e701
+# %% ../nbs/06_rng_profiling.ipynb #8fcb25a5
 @patch
 def _uniform(self:WichmannHill, a:np.ndarray):
     "Fill the contiguous float64 array `a` with the next draws"
     (xw,yw,zw),(x,y,z),n = wheels(),self._seed,len(a)
     i,j,k = xw.places[x]+1, yw.places[y]+1, zw.places[z]+1
-    whole = np.empty(min(n, BLOCK))
     for s in range(0, n, BLOCK):
         u = a[s:s+BLOCK]
         m = len(u)
         i,j,k = i % 30268, j % 30306, k % 30322
         np.add(xw.quotients[i:i+m], yw.quotients[j:j+m], out=u)
         np.add(u, zw.quotients[k:k+m], out=u)
-        np.subtract(u, np.trunc(u, out=whole[:m]), out=u)
+        torch.from_numpy(u).frac_()
         i,j,k = i+m, j+m, k+m
     self._seed = xw.values[(i-1) % 30268], yw.values[(j-1) % 30306], zw.values[(k-1) % 30322]
 
