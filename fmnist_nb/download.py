@@ -16,6 +16,7 @@ from fastcore.xdg import xdg_cache_home
 from filelock import FileLock
 
 # %% ../nbs/00_download.ipynb #696335f5
+# Name of the data set -> file name -> SHA-256 of the decompressed bytes
 DATASETS = {
     'fashion-mnist': {
         'train-images-idx3-ubyte.gz': 'c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888',
