@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 NB ?=
 
+# Threads that wait for each other sleep instead of spinning: notebooks run side by side, two to a machine
+export OMP_WAIT_POLICY ?= passive
+
 # Notebooks run in nbs/, commands here: a relative folder must mean the same in both
 ifneq ($(FMNIST_NB_SOURCE),)
 ifeq ($(findstring ://,$(FMNIST_NB_SOURCE)),)
