@@ -1,13 +1,13 @@
 """An IDX decoder of another kind, inputs to break decoders with, and a check that holds `fmnist_nb.idx` against both
 
-Used by `test_fuzz.py` and by `tools/fuzz.py`. The oracle decodes with NumPy, all at once and without care: what it can't read, nobody should.
+Used by `test_fuzz.py` and by `tools/fuzz.py`. The oracle decodes with NumPy, all at once and without care for memory.
 """
 import gzip, io, random, struct, zlib
 import numpy as np
 from fmnist_nb.idx import IdxDecodeError, idx_header, parse_idx, read_idx
 
 types = {8: '>u1', 9: '>i1', 11: '>i2', 12: '>i4', 13: '>f4', 14: '>f8'}
-typecodes = dict(zip(types, 'BbhifD'.replace('D', 'd')))
+typecodes = dict(zip(types, 'Bbhifd'))
 
 def oracle_header(b):
     "Typecode, shape and length of the header in bytes `b`, or `None`"
@@ -47,7 +47,7 @@ def attempt(f, *args):
         return None
 
 def check_stream(b, most=None):
-    "`idx_header` and `parse_idx` on bytes `b` do what the oracle does, and read no further than they must; is `b` good?"
+    "`idx_header` and `parse_idx` on bytes `b` do as the oracle does, and read no further than they must; is `b` good?"
     f,want = Counted(b, most),oracle_header(b)
     assert attempt(idx_header, f) == (want and want[:2])
     assert f.taken == want[2] if want else f.taken <= 4+4*255

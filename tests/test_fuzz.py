@@ -1,4 +1,4 @@
-"""Random inputs: whatever bytes the IDX decoder gets, and whatever numbers the small classes get, an independent road leads to the same result"""
+"""Random inputs: whatever the IDX decoder and the small classes are given, another road leads to the same result"""
 import gzip, io, math, os, pickle, random, struct, tempfile, time, tracemalloc
 from array import array
 from itertools import islice
@@ -6,24 +6,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest, random2, torch
-from hypothesis import HealthCheck, assume, given, settings, strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
-import idx_oracle
-from idx_oracle import check_file, check_stream, inputs, pack, typecodes, types
+from idx_oracle import check_file, check_stream, inputs, typecodes, types
 from fmnist_nb.chunks import chunks
-from fmnist_nb.idx import IdxDecodeError, idx_header, parse_idx, read_idx, write_idx
+from fmnist_nb.idx import IdxDecodeError, parse_idx, read_idx, write_idx
 from fmnist_nb.matrix import Matrix
 from fmnist_nb.rng import BLOCK, PERIOD, WichmannHill, draws_between, first_state, state_after, step
 from fmnist_nb.similarity import NearestMean, class_means, confusion, l1_norm, l2_norm
 
 settings.register_profile('fuzz', deadline=None, database=None, derandomize=True, max_examples=200,
-                          suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much])
+                          suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 settings.load_profile('fuzz')
 
 @pytest.fixture(scope='module')
 def path():
     "A file in memory, where there is one"
-    with tempfile.TemporaryDirectory(dir='/dev/shm' if os.access('/dev/shm', os.W_OK) else None) as d: yield Path(d)/'input'
+    shm = '/dev/shm' if os.access('/dev/shm', os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=shm) as d: yield Path(d)/'input'
 
 # -- IDX: bytes
 
@@ -45,7 +45,8 @@ def idx_data(draw):
     n = math.prod(shape)*np.dtype(types[code]).itemsize
     return code, shape, draw(st.binary(min_size=n, max_size=n))
 
-def encode(code, shape, items, magic=0, rank=None): return struct.pack(f'>HBB{len(shape)}I', magic, code, len(shape) if rank is None else rank, *shape) + items
+def encode(code, shape, items, magic=0, rank=None):
+    return struct.pack(f'>HBB{len(shape)}I', magic, code, len(shape) if rank is None else rank, *shape) + items
 
 @given(idx_data(), st.integers(1, 9))
 def test_good_data(path, data, most):
@@ -151,18 +152,20 @@ def test_a_stream_without_end(path):
 
 # -- Chunks
 
-kinds = {'list': list, 'tuple': tuple, 'bytes': bytes, 'bytearray': bytearray, 'array': lambda x: array('B', x), 'str': lambda x: ''.join(map(chr, x)),
-         'range': lambda x: range(len(x)), 'iterator': iter, 'generator': lambda x: (o for o in x), 'set': set, 'dict': dict.fromkeys, 'numpy': np.array}
+sliced = {'list': list, 'tuple': tuple, 'bytes': bytes, 'bytearray': bytearray, 'array': lambda x: array('B', x),
+          'str': lambda x: ''.join(map(chr, x)), 'range': lambda x: range(len(x)), 'numpy': np.array}
+walked = {'iterator': iter, 'generator': lambda x: (o for o in x), 'set': set, 'dict': dict.fromkeys}
 
-@given(st.lists(st.integers(0, 255), max_size=50), st.integers(1, 60), st.sampled_from(list(kinds)))
+@given(st.lists(st.integers(0, 255), max_size=50), st.integers(1, 60), st.sampled_from([*sliced, *walked]))
 def test_chunks(x, size, kind):
-    make = kinds[kind]
+    make = (sliced | walked)[kind]
     got = [list(c) for c in chunks(make(x), size)]
     flat = list(make(x))
     assert [o for c in got for o in c] == flat
     assert all(len(c)==size for c in got[:-1]) and all(0 < len(c) <= size for c in got[-1:])
     assert len(got) == -(-len(flat)//size)
-    if kind in ('list', 'tuple', 'bytes', 'str', 'range', 'array', 'bytearray'): assert all(type(c)==type(make(x)) for c in chunks(make(x), size))
+    want = type(make(x)) if kind in sliced else list
+    assert all(type(c)==want for c in chunks(make(x), size))
 
 @given(st.integers(1, 20), st.integers(0, 5))
 def test_chunks_take_no_more_than_asked(size, n):
@@ -177,7 +180,8 @@ def test_chunks_refuse_at_the_call(size):
 # -- Matrix, against NumPy
 
 numbers = st.one_of(st.integers(-1000, 1000), st.floats(-1e6, 1e6))
-matrices = st.integers(1, 5).flatmap(lambda c: st.lists(st.lists(numbers, min_size=c, max_size=c), min_size=1, max_size=5))
+def rows_of(c): return st.lists(st.lists(numbers, min_size=c, max_size=c), min_size=1, max_size=5)
+matrices = st.integers(1, 5).flatmap(rows_of)
 places = st.one_of(st.integers(-7, 7), st.slices(7))
 keys = st.one_of(places, st.tuples(places), st.tuples(places, places))
 
@@ -190,7 +194,7 @@ def outcome(f):
     if isinstance(res, np.ndarray) and res.ndim==2: return res.shape, res.tolist()
     return res.tolist() if hasattr(res, 'tolist') else res
 
-@settings(max_examples=1000)
+@settings(max_examples=600)
 @given(matrices, keys)
 def test_matrix_indexing(rows, key):
     assert outcome(lambda: Matrix(rows)[key]) == outcome(lambda: np.array(rows, dtype=object)[key])
@@ -233,7 +237,8 @@ def test_ragged_rows(rows, d):
 
 # -- NearestMean, against NumPy in double precision
 
-pictures = st.tuples(st.integers(1, 12), st.integers(1, 4), st.integers(1, 4), st.integers(0, 2**32-1), st.sampled_from(['uint8', 'float32', 'float64']))
+pictures = st.tuples(st.integers(1, 12), st.integers(1, 4), st.integers(1, 4), st.integers(0, 2**32-1),
+                     st.sampled_from(['uint8', 'float32', 'float64']))
 norms = st.sampled_from(['l1', 'l2'])
 
 def some(n, h, w, seed, dtype):
@@ -246,6 +251,7 @@ def distances(f, means, norm):
     d = f[:,None] - means
     return abs(d).mean((-1,-2)) if norm=='l1' else np.sqrt((d**2).mean((-1,-2)))
 
+@settings(max_examples=100)
 @given(pictures, norms, st.booleans(), st.lists(st.integers(0, 12), max_size=3))
 def test_nearest_mean(of, norm, as_arrays, cuts):
     x,y,f = some(*of)
@@ -253,11 +259,13 @@ def test_nearest_mean(of, norm, as_arrays, cuts):
     means = np.stack([f[y==c].mean(0) for c in classes])
     give = (lambda a: a) if as_arrays else torch.from_numpy
     model = NearestMean(norm).fit(give(x), give(y))
-    assert model.classes_.tolist() == classes.tolist() and model.counts_.tolist() == [int((y==c).sum()) for c in classes]
+    assert model.classes_.tolist() == classes.tolist()
+    assert model.counts_.tolist() == [int((y==c).sum()) for c in classes]
     np.testing.assert_allclose(np.asarray(model.means_), means, atol=1e-6)
     np.testing.assert_allclose(np.asarray(class_means(torch.from_numpy(x), torch.from_numpy(y))), means, atol=1e-6)
     want = distances(f, means, norm)
-    np.testing.assert_allclose(np.asarray(model.distances(give(x))), want, atol=2e-4 if norm=='l2' else 2e-6) # the root of a difference near 0
+    near = 2e-4 if norm=='l2' else 2e-6 # the root of a difference near 0
+    np.testing.assert_allclose(np.asarray(model.distances(give(x))), want, atol=near)
     pred = np.asarray(model.predict(give(x)))
     at = np.searchsorted(classes, pred)
     assert (classes[at]==pred).all() and (want[range(len(x)),at] <= want.min(1) + 4e-4).all()
@@ -281,9 +289,7 @@ def test_confusion(pairs):
     y,pred = (torch.tensor(o) for o in zip(*pairs))
     got = np.asarray(confusion(y, pred))
     labels = sorted({o for p in pairs for o in p})
-    assert got.sum() == len(pairs)
-    if got.shape == (len(labels),)*2: assert got.tolist() == [[sum(p==(a,b) for p in pairs) for b in labels] for a in labels]
-    else: assert got.tolist() == [[sum(p==(a,b) for p in pairs) for b in range(len(got))] for a in range(len(got))]
+    assert got.tolist() == [[sum(p==(a,b) for p in pairs) for b in labels] for a in labels]
 
 # -- WichmannHill, against Python 2's own
 
@@ -300,8 +306,10 @@ def test_wichmann_hill(a, n, far):
     assert ours.jump(-far-3).getstate()[1] == WichmannHill(a).jump(n).getstate()[1]
     assert ours.jump(PERIOD).getstate()[1] == WichmannHill(a).jump(n).getstate()[1]
 
+blocks = st.one_of(st.integers(0, 40), st.integers(BLOCK-2, BLOCK+2), st.tuples(st.integers(0, 5), st.integers(0, 5)))
+
 @settings(max_examples=60)
-@given(seeds, st.lists(st.one_of(st.integers(0, 40), st.integers(BLOCK-2, BLOCK+2), st.tuples(st.integers(0, 5), st.integers(0, 5))), max_size=5))
+@given(seeds, st.lists(blocks, max_size=5))
 def test_blocks_and_single_draws_are_one_stream(a, shapes):
     "Blocks of any size in between: the same draws, bit for bit, as one at a time"
     ours,theirs = WichmannHill(a),random2.WichmannHill(a)
