@@ -255,11 +255,12 @@ def _l1_table(x, m, size=1024):
 def _l2_table(x, m, size=512):
     "L2 norms `(n,k)` of the flat pictures `x` to the flat means `m`, by matrix multiplication"
     m = m.to(_wide(x.device))*_unit(x)
-    mm = m.square().sum(1)
+    mm = m.square().sum(1, keepdim=True)
     res = torch.empty(len(x), len(m), device=x.device)
     for rows,xb in _blocks(x, m.dtype, size):
-        xx = torch.linalg.vector_norm(xb, dim=1, keepdim=True).square()
-        res[rows] = torch.addmm(mm, xb, m.T, alpha=-2).add_(xx).div_(x.shape[1]).clamp_(min=0).sqrt_()
+        xx = torch.linalg.vector_norm(xb, dim=1).square()
+        # few means times many pictures: this way round the product is quicker
+        res[rows] = torch.addmm(mm, m, xb.T, alpha=-2).add_(xx).div_(x.shape[1]).clamp_(min=0).sqrt_().T
     return res/_unit(x)
 
 # %% ../nbs/05_similarity.ipynb #853f70c8
