@@ -93,8 +93,9 @@ def test_answers_of_random_bytes(server):
                b'HTTP/1.1 302 Found\r\nLocation: /good/' + name.encode() + b'\r\nContent-Length: 3\r\n\r\nabc',
                b'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n' + body]
     parts = [b'\r\n', b'\n', b'\0', b'-1', b'9'*30, b'0\r\n', b'ffffffffff\r\n', b':', b'\x80\xff', b'\x1b[0m',
-             b'HTTP/9.9', b' 999 ', b' 204 ', b' 304 ', b' 401 ', b'Transfer-Encoding: chunked\r\n', b'Content-Length: 1\r\n',
-             b'Content-Length: -7\r\n', b'Location: //[x\r\n', b'Location: http://:0/\r\n', b'Location: \xff\r\n']
+             b'HTTP/9.9', b' 999 ', b' 204 ', b' 304 ', b' 401 ', b'Transfer-Encoding: chunked\r\n',
+             b'Content-Length: 1\r\n', b'Content-Length: -7\r\n', b'Location: //[x\r\n',
+             b'Location: http://:0/\r\n', b'Location: \xff\r\n']
     def answer(c, n):
         b = bytearray(rng.choice(answers))
         for _ in range(rng.randrange(1, 5)):
@@ -336,7 +337,8 @@ def real_server(real):
 
 def test_the_real_files(real_server, tmp_path):
     told = dict(status_404='HTTP status 404', web_page='not a gzip file', halved='cut short', same_size='SHA-256',
-                loop='loop', swapped='wrong content: 7,840,016 bytes, expected 47,040,016', spoilt='damaged gzip file|SHA-256')
+                loop='loop', swapped='wrong content: 7,840,016 bytes, expected 47,040,016',
+                spoilt='damaged gzip file|SHA-256')
     bad = [f'{real_server.url}/{f}' for f in told]
     with pytest.raises(DownloadError) as e: download(dest=tmp_path, sources=bad)
     for fault,cause in told.items(): assert re.search(f'/{fault}: .*({cause})', str(e.value)), cause

@@ -215,6 +215,7 @@ def test_matrix_as_a_whole(rows):
     assert [list(r) for r in m.map(lambda v: v*2)] == (n*2).tolist()
     assert Matrix(n)==m and Matrix(m)==m and m!=Matrix([[*r, 0] for r in rows]) and m!=rows
     assert eval(repr(m), {'Matrix': Matrix}) == m
+    assert m[:0] == m[:0] and m[:0] != m[:0,:0] and m[:,:0] != m[:0,:0] # empty in different ways
     assert m._repr_html_().count('<tr>') == len(rows)+1
 
 @given(matrices, st.data())

@@ -1,7 +1,7 @@
 """Look for inputs that break the IDX decoder, led by which lines of it they reach: what `make fuzz` runs
 
-Whatever a decoder gets, it must do what the oracle in `tests/idx_oracle.py` does, or raise `IdxDecodeError`. A find ends the run
-with a traceback, and the input is kept in `.fuzz/`, to be tried again by `tools/fuzz.py --again FILE`."""
+Whatever it gets, it must do what the oracle in `tests/idx_oracle.py` does, or raise `IdxDecodeError`. A find ends the
+run with a traceback, and the input is kept in `.fuzz/`, to be tried again by `tools/fuzz.py --again FILE`."""
 import os, random, sys, tempfile
 from pathlib import Path
 from fastcore.script import call_parse
@@ -26,7 +26,8 @@ def corpus(folder):
     from idx_oracle import pack, seeds
     rng = random.Random(0)
     for i,b in enumerate(seeds()):
-        for k,kind in enumerate(kinds): (folder/f'{i}-{kind}').write_bytes(bytes([k]) + (pack(rng, b) if kind=='envelope' else b))
+        for k,kind in enumerate(kinds):
+            (folder/f'{i}-{kind}').write_bytes(bytes([k]) + (pack(rng, b) if kind=='envelope' else b))
 
 @call_parse
 def main(
@@ -42,7 +43,7 @@ def main(
         try_one(Path(again).read_bytes(), path)
         return print('no fault found with it')
     try: import atheris
-    except ImportError: sys.exit('tools/fuzz.py needs atheris, which is not here: pip install atheris (Linux or macOS, a Python that it has a wheel for)')
+    except ImportError: sys.exit('tools/fuzz.py needs atheris: pip install atheris, where it has a wheel for your Python')
     sys.modules.pop('gzip', None) # to import it again, watched
     with atheris.instrument_imports(include=['fmnist_nb.idx', 'gzip']): import fmnist_nb.idx, idx_oracle
     start,finds = Path(folder.name)/'corpus',root/'.fuzz'
@@ -51,7 +52,8 @@ def main(
     (finds/'.gitignore').write_text('*\n')
     corpus(start)
     print(f'{runs:,} inputs, from {len(list(start.iterdir()))} good ones', flush=True)
-    args = [f'-runs={runs}', f'-max_total_time={seconds}', f'-artifact_prefix={finds}/', '-max_len=1500', '-timeout=5', '-rss_limit_mb=1000', '-print_final_stats=1']
+    args = [f'-runs={runs}', f'-max_total_time={seconds}', f'-artifact_prefix={finds}/', '-max_len=1500', '-timeout=5',
+            '-rss_limit_mb=1000', '-print_final_stats=1']
     if seed: args.append(f'-seed={seed}')
     atheris.Setup([sys.argv[0], *args, str(start)], lambda data: try_one(data, path))
     atheris.Fuzz()
