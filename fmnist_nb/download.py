@@ -65,9 +65,9 @@ def _reason(e):
 # %% ../nbs/00_download.ipynb #c6d41bc7
 TIMEOUT = 10  # seconds of silence until a connection is given up
 
-# %% ../nbs/00_download.ipynb #9cfdec47
+# %% ../nbs/00_download.ipynb #9470d61d
 _slowest = 1000  # bytes per second; an answer that is slower on average, TIMEOUT seconds after its start, is given up
-_most = _raw_size('train-images') + 2**17  # bytes in the longest answer: a file that packing made no shorter, and its headers
+_most = _raw_size('train-images') + 2**17  # bytes in the longest answer: a file that packing left as long, and its headers
 
 class _Guard(io.RawIOBase):
     "What arrives through `raw`, as long as it is not too much or too slow"
@@ -83,7 +83,7 @@ class _Guard(io.RawIOBase):
         self.raw.close()
         super().close()
 
-# %% ../nbs/00_download.ipynb #5d8179d3
+# %% ../nbs/00_download.ipynb #b7bec9d6
 class _Response(http.client.HTTPResponse):
     "An answer that is guarded from its first byte"
     def __init__(self, sock, *args, **kwargs):
@@ -106,21 +106,24 @@ class _Redirect(urllib.request.HTTPRedirectHandler):
 def _open_url(url):
     "Open `url`, which leads to HTTP or HTTPS and nothing else, by way of a proxy if the environment names one"
     opener = urllib.request.OpenerDirector()
-    for h in ('ProxyHandler', 'UnknownHandler', 'HTTPDefaultErrorHandler', 'HTTPErrorProcessor'): opener.add_handler(getattr(urllib.request, h)())
+    for h in ('ProxyHandler', 'UnknownHandler', 'HTTPDefaultErrorHandler', 'HTTPErrorProcessor'):
+        opener.add_handler(getattr(urllib.request, h)())
     for h in (_Web(), _Redirect()): opener.add_handler(h)
     return opener.open(urllib.request.Request(url, headers={'User-Agent': 'fmnist_nb'}), timeout=TIMEOUT)
 
-# %% ../nbs/00_download.ipynb #623395f8
+# %% ../nbs/00_download.ipynb #fd9d3cd3
 def _pieces(source, name):
     "Yield the bytes of `name` at `source` in pieces, with the number of bytes announced (0: unknown)"
-    most, got, url = _raw_size(name) + 2**16, 0, _is_url(source)
+    most, got = _raw_size(name) + 2**16, 0
+    url = f'{str(source).rstrip("/")}/{urllib.parse.quote(name)}' if _is_url(source) else None
     try:
-        with _open_url(f'{str(source).rstrip("/")}/{urllib.parse.quote(name)}') if url else open(Path(source).expanduser()/name, 'rb') as f:
+        with _open_url(url) if url else open(Path(source).expanduser()/name, 'rb') as f:
             total = int(f.headers.get('Content-Length') or 0) if url else os.fstat(f.fileno()).st_size
             while piece := f.read1(2**16):
                 yield piece, total
                 got += len(piece)
-                if max(got, total) > most: raise _Refused(f'too long: {max(got, total):,} bytes, expected at most {most:,}')
+                long = max(got, total)
+                if long > most: raise _Refused(f'too long: {long:,} bytes, expected at most {most:,}')
         if got < total: raise _Refused(f'cut short: {got:,} of {total:,} bytes')
     except (OSError, http.client.HTTPException, ValueError) as e:
         if isinstance(e, urllib.error.HTTPError): e.close()
@@ -139,7 +142,7 @@ def _sources(dataset):
     own = os.environ.get('FMNIST_NB_SOURCE', '').rstrip('/')
     return ([f'{own}/{dataset}', own] if own else []) + _mirrors[dataset]
 
-# %% ../nbs/00_download.ipynb #e5099425
+# %% ../nbs/00_download.ipynb #34002837
 def _check(path, name, sha256):
     "Raise `_Refused` unless the gzip file at `path` decompresses to what `sha256` and `name` promise"
     size, h, got = _raw_size(name), hashlib.sha256(), 0
@@ -154,8 +157,10 @@ def _check(path, name, sha256):
         if not head.startswith(b'\x1f\x8b'): raise _Refused(f'not a gzip file: it begins with {head[:24]!r}') from None
         raise _Refused(f'damaged gzip file: {e}') from None
     except zlib.error as e: raise _Refused(f'damaged gzip file: {e}') from None
-    if got != size: raise _Refused(f'wrong content: {"more than " if got>size else ""}{min(got,size):,} bytes, expected {size:,}')
-    if h.hexdigest() != sha256: raise _Refused(f'wrong content: SHA-256 {h.hexdigest()[:8]}…, expected {sha256[:8]}…')
+    found = f'{got:,}' if got<=size else f'more than {size:,}'
+    if got != size: raise _Refused(f'wrong content: {found} bytes, expected {size:,}')
+    found = h.hexdigest()
+    if found != sha256: raise _Refused(f'wrong content: SHA-256 {found[:8]}…, expected {sha256[:8]}…')
 
 # %% ../nbs/00_download.ipynb #c2ec21a4
 def _known(dataset):
@@ -163,15 +168,15 @@ def _known(dataset):
     if dataset not in DATASETS: raise ValueError(f'expected a data set among {", ".join(DATASETS)}; found {dataset!r}')
     return dataset
 
-# %% ../nbs/00_download.ipynb #a298b931
+# %% ../nbs/00_download.ipynb #a43c213a
 def data_dir(
     dataset:str='fashion-mnist' # A key of the dictionary DATASETS
 )->Path: # The folder, which need not exist yet
-    "The folder that caches `dataset`: in `$FMNIST_NB_HOME` if that is set, else in the XDG cache. Raises `ValueError` for an unknown name."
+    "The folder that caches `dataset`, in `$FMNIST_NB_HOME` or the XDG cache; raises `ValueError` for an unknown name"
     home = os.environ.get('FMNIST_NB_HOME')
     return (Path(home).expanduser() if home else xdg_cache_home()/'fmnist_nb')/_known(dataset)
 
-# %% ../nbs/00_download.ipynb #60c2bf9a
+# %% ../nbs/00_download.ipynb #60b0b2a9
 @contextmanager
 def _progress(total, name, show):
     "A function to call with the size of each piece: moves a bar, where there is somebody to see it"
@@ -182,7 +187,7 @@ def _progress(total, name, show):
     with tqdm(total=total or None, desc=name, unit='B', unit_scale=True, leave=False, delay=1) as bar: yield bar.update
 
 def _fetch(source, name, sha256, dest, progress=False):
-    "Put file `name` from `source` in folder `dest`, checked and whole; raise `_Refused` and leave nothing if `source` won't do"
+    "Put file `name` from `source` in `dest`, checked and whole; raise `_Refused` and leave nothing if `source` won't do"
     fd,tmp = tempfile.mkstemp(prefix=f'.{name}.', suffix='.part', dir=dest)
     try:
         with open(fd, 'wb') as f:
@@ -202,9 +207,9 @@ def _fetch(source, name, sha256, dest, progress=False):
         os.unlink(tmp)
         raise
 
-# %% ../nbs/00_download.ipynb #c8720816
+# %% ../nbs/00_download.ipynb #1f296f06
 def _stamp(path, sha256):
-    "What changes when somebody touches the file, its size in bytes and its time in nanoseconds; and what it should hold"
+    "What changes when somebody touches the file, size in bytes and time in nanoseconds; and what it should hold"
     s = os.stat(path)
     return [s.st_size, s.st_mtime_ns, sha256]
 
@@ -241,11 +246,11 @@ def _passes(dest, name, sha256):
     except (OSError, _Refused): return False
     return True
 
-# %% ../nbs/00_download.ipynb #1ea81bd8
+# %% ../nbs/00_download.ipynb #6fe20588
 class DownloadError(OSError):
-    "A file of a data set can't be had; the message names each source that was tried with its reason, and says what to do"
+    "A file can't be had; the message names each source that was tried with its reason, and says what to do"
 
-# %% ../nbs/00_download.ipynb #34aef7b4
+# %% ../nbs/00_download.ipynb #c548a5db
 def _advice(dataset):
     res = ['check the network, or name a proxy in HTTPS_PROXY',
            'or put the four files in a folder and name it in FMNIST_NB_SOURCE']
@@ -253,18 +258,19 @@ def _advice(dataset):
     return 'What to do: ' + ',\n  '.join(res) + '.'
 
 def _get(name, sha256, dataset, sources, dest, dead, progress):
-    "Put file `name` in `dest` from the first of `sources` that will do; skip those in `dead`, which did not answer before"
+    "Put file `name` in `dest` from the first of `sources` that will do; skip those in `dead`, which gave no answer"
     tried = []
     for s in sources:
         if s not in dead:
             try: return _fetch(s, name, sha256, dest, progress)
             except _Refused as e:
                 tried.append((s, e))
-                # A server that can't be reached is not asked for the other files
-                if isinstance(e.__cause__, OSError) and not isinstance(e.__cause__, urllib.error.HTTPError) and _is_url(s): dead[s] = e
+                no_answer = isinstance(e.__cause__, OSError) and not isinstance(e.__cause__, urllib.error.HTTPError)
+                if no_answer and _is_url(s): dead[s] = e # it is not asked for the other files
         else: tried.append((s, dead[s]))
     lines = [f'  {s}: {e}' for s,e in tried] or ['  (the list of sources is empty)']
-    raise DownloadError('\n'.join([f'No source has a good copy of {name} of {dataset}. Tried, in this order:', *lines, _advice(dataset)]))
+    start = f'No source has a good copy of {name} of {dataset}. Tried, in this order:'
+    raise DownloadError('\n'.join([start, *lines, _advice(dataset)]))
 
 # %% ../nbs/00_download.ipynb #2f401f0e
 def _sweep(dest, names):
@@ -272,14 +278,14 @@ def _sweep(dest, names):
     for n in ('verified', *(Path(n).stem for n in names)):
         for p in Path(dest).glob(f'.{n}.*.part'): p.unlink()
 
-# %% ../nbs/00_download.ipynb #8593f29e
+# %% ../nbs/00_download.ipynb #c99fa375
 def download(
     dataset:str='fashion-mnist', # A key of the dictionary DATASETS
     dest:str|Path|None=None,     # Folder for the files; if not given, what data_dir says
     sources:list|None=None,      # Folders and base URLs to ask, in order; if not given, those listed above
     progress:bool=True           # Show a bar in a terminal or notebook while a transfer runs?
 )->Files: # The four paths, all checked
-    "Put the four files of `dataset` in `dest`, each checked by SHA-256. Raises `DownloadError` if that can't be done, `ValueError` for an unknown name."
+    "Put the files of `dataset` in `dest`, checked by SHA-256; raises `DownloadError`, or `ValueError` for an unknown name"
     names = DATASETS[_known(dataset)]
     dest = data_dir(dataset) if dest is None else Path(dest).expanduser()
     files = Files(*(dest/n for n in names))

@@ -7,6 +7,7 @@ its end: orders come as lines of JSON, what was found goes back the same way.
 import ctypes, gzip, hashlib, json, os, random, re, resource, shutil, signal, socket, struct, sys, threading, time
 import traceback
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import fmnist_nb.download as dl
 from fmnist_nb.download import DATASETS, DownloadError, download
@@ -147,10 +148,11 @@ def bomb(cache=[]):
 
 class Server:
     "Answers each connection in a thread of its own, and writes down each request"
-    def __init__(self):
+    def __init__(self, tls=None):
+        self.tls = tls
         self.stop,self.log,self.threads,self.behaviours = threading.Event(),[],[],dict(behaviours)
         self.sock = socket.create_server(('127.0.0.1', 0), backlog=64)
-        self.url = f'http://127.0.0.1:{self.sock.getsockname()[1]}'
+        self.url = f'http{"s" if tls else ""}://127.0.0.1:{self.sock.getsockname()[1]}'
         self.thread = threading.Thread(target=self.run)
         self.thread.start()
     def run(self):
@@ -164,13 +166,16 @@ class Server:
         class Conn: # a socket that knows when to stop
             stop = self.stop
             def __getattr__(self, k): return getattr(c, k)
+        try:
+            c.settimeout(5)
+            if self.tls: c = self.tls.wrap_socket(c, server_side=True)
+        except OSError: return c.close()
         with c:
             try:
-                c.settimeout(5)
                 req = b''
                 while b'\r\n\r\n' not in req and (b := c.recv(4096)): req += b
                 if not req: return
-                path = req.split()[1].decode().partition('?')[0]
+                path = urlsplit(req.split()[1].decode()).path # a proxy is asked for a whole URL
                 self.log.append(path)
                 fault,_,name = path[1:].partition('/')
                 fault,nth = m.groups() if (m := re.fullmatch(r'(\w+)-(\d)', fault)) else (fault, '')

@@ -1,5 +1,5 @@
 """Servers that misbehave in every way, processes that die, disks that are full: the cache never holds a bad file"""
-import gc, gzip, hashlib, json, os, random, re, subprocess, sys, tempfile, time, tracemalloc
+import gc, gzip, hashlib, json, os, random, re, shutil, ssl, subprocess, sys, tempfile, time, tracemalloc
 from pathlib import Path
 
 import pytest
@@ -67,6 +67,38 @@ def test_all_faults_and_then_a_good_source(server, dest, monkeypatch):
 def test_unusual_but_right(how, server, dest):
     download('tiny', dest=dest, sources=f'{server.url}/{how}/')
     whole(dest, partly=False)
+
+def test_https(tiny, dest, tmp_path, monkeypatch):
+    "A server is believed only with a certificate, and watched like any other"
+    if not shutil.which('openssl'): pytest.skip('no openssl to make a certificate with')
+    key,cert = tmp_path/'key.pem',tmp_path/'cert.pem'
+    subprocess.run(['openssl', 'req', '-x509', '-nodes', '-newkey', 'rsa:2048', '-keyout', key, '-out', cert, '-days', '2',
+                    '-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'], check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(cert, key)
+    server = Server(tls)
+    try:
+        with pytest.raises(DownloadError, match='certificate verify failed'):
+            download('tiny', dest=dest, sources=f'{server.url}/good')
+        assert server.log == []
+        monkeypatch.setenv('SSL_CERT_FILE', str(cert))
+        monkeypatch.setattr(dl, 'TIMEOUT', limit)
+        with pytest.raises(DownloadError, match='too slow'): download('tiny', dest=dest, sources=f'{server.url}/drip_head')
+        monkeypatch.setattr(dl, 'TIMEOUT', patience)
+        with pytest.raises(DownloadError, match="'file:.* is not allowed"):
+            download('tiny', dest=dest, sources=f'{server.url}/to_file')
+        download('tiny', dest=dest, sources=f'{server.url}/moved')
+        whole(dest, partly=False)
+    finally: server.close()
+
+def test_proxy(server, dest, monkeypatch):
+    "One that is named while Python runs, as the message advises, is used at the next call"
+    for k in ('no_proxy', 'NO_PROXY', 'HTTP_PROXY', 'REQUEST_METHOD'): monkeypatch.delenv(k, raising=False)
+    with pytest.raises(DownloadError): download('tiny', dest=dest, sources='http://nowhere.invalid/good')
+    monkeypatch.setenv('http_proxy', server.url)
+    download('tiny', dest=dest, sources='http://nowhere.invalid/good')
+    whole(dest, partly=False)
+    assert server.log == [f'/good/{n}' for n in names]
 
 def test_a_server_that_is_silent_is_asked_once(server, dest, monkeypatch):
     "Not once for each file; one that answers, if only to say no, is asked for each"

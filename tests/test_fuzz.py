@@ -346,6 +346,8 @@ def test_states_travel(a, n, between):
     again[1].setstate(w.getstate())
     want = [w.random(), w.gauss(), w.gauss(), w.random()]
     for o in again: assert [o.random(), o.gauss(), o.gauss(), o.random()] == want
+    w.gauss()
+    assert w.jump(n).getstate()[2] is None # what was put aside belongs to the past
 
 @given(seeds, st.integers(1, 12), st.integers(1, 10**6), st.integers(0, 1000))
 def test_spawned_streams_are_disjoint(a, k, draws, n):
