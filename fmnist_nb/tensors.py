@@ -57,14 +57,15 @@ def show_image(
     return ax
 
 # %% ../nbs/04_tensors.ipynb #9fa85c93
-def _mapped(path, shape):
-    "The items of the IDX file at `path` as a mapped uint8 tensor; `None` if missing or not of the size for `shape`"
+def _mapped(path, shape, mark=None):
+    "The items of the IDX file at `path` as a mapped uint8 tensor; `None` if missing, of another size, or without `mark`"
     head = 4 + 4*len(shape) # magic number, then the size of each axis
     size = head + math.prod(shape)
     try: fd = os.open(path, os.O_RDONLY | getattr(os, 'O_BINARY', 0))
     except FileNotFoundError: return None
     try:
-        if os.fstat(fd).st_size != size: return None
+        s = os.fstat(fd)
+        if s.st_size != size or mark not in (None, s.st_mtime_ns % 10**9): return None
         # To map a short file costs more than to read it
         buf = mmap(fd, size, access=ACCESS_COPY) if size > 2**20 else bytearray(os.read(fd, size))
     finally: os.close(fd)
@@ -99,6 +100,14 @@ def _unpack(gz, size, sha256, write):
                             f'SHA-256 {sha256[:8]}…, found {found}. {advice}')
 
 # %% ../nbs/04_tensors.ipynb #65686c0d
+def _mark(sha256): return int(sha256[:8], 16) % 10**9
+
+def _set_mark(path, sha256):
+    "Write the mark of `sha256` into the time of the file at `path`"
+    t = os.stat(path).st_mtime_ns // 10**9 * 10**9 + _mark(sha256)
+    os.utime(path, ns=(t,t))
+
+# %% ../nbs/04_tensors.ipynb #14c1c1d0
 def _keep_raw(gz, raw, size, sha256):
     "Write what `gz` holds to `raw`, checked, whole or not at all"
     for p in raw.parent.glob(f'.{raw.name}.*.part'): p.unlink() # left by a process that was killed
@@ -106,6 +115,7 @@ def _keep_raw(gz, raw, size, sha256):
     try:
         with open(fd, 'wb') as f: _unpack(gz, size, sha256, f.write)
         os.chmod(tmp, 0o444)
+        _set_mark(tmp, sha256)
         os.replace(tmp, raw)
     except BaseException:
         os.unlink(tmp)
@@ -114,9 +124,15 @@ def _keep_raw(gz, raw, size, sha256):
 # %% ../nbs/04_tensors.ipynb #54f5257b
 def _good_raw(raw, shape, sha256, verify):
     "The tensor over the raw copy at `raw`, or `None` if that is not good; `verify`: read it and compare its digest"
+    x = None if verify else _mapped(raw, shape, _mark(sha256))
+    if x is not None: return x
     x = _mapped(raw, shape)
-    if x is None or not verify: return x
-    with open(raw, 'rb') as f: return x if hashlib.file_digest(f, 'sha256').hexdigest()==sha256 else None
+    if x is None: return None
+    with open(raw, 'rb') as f:
+        if hashlib.file_digest(f, 'sha256').hexdigest() != sha256: return None
+    try: _set_mark(raw, sha256)
+    except OSError: pass # not ours to mark
+    return x
 
 # %% ../nbs/04_tensors.ipynb #e43c04b3
 def _unpacked(gz, raw, shape, sha256, verify):
