@@ -116,14 +116,14 @@ def __hash__(self:Matrix)->int: # Equal for equal matrices
 
 # %% ../nbs/03_matrix.ipynb #be86d67e
 @patch
-def min(self:Matrix): # A number
+def min(self:Matrix)->float: # A number, of the kind that the Matrix holds
     "The smallest number; raises `ValueError` when there is none"
     if 0 in self._shape: raise ValueError(f'no smallest number in a Matrix of shape {self._shape}')
     return min(map(min, self._rows))
 
 # %% ../nbs/03_matrix.ipynb #0c788cf9
 @patch
-def max(self:Matrix): # A number
+def max(self:Matrix)->float: # A number, of the kind that the Matrix holds
     "The largest number; raises `ValueError` when there is none"
     if 0 in self._shape: raise ValueError(f'no largest number in a Matrix of shape {self._shape}')
     return max(map(max, self._rows))

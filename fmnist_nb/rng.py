@@ -103,7 +103,7 @@ _makers = {'by hand, list': _list_maker(rand), 'random.random, list': _list_make
 # %% ../nbs/06_rng_profiling.ipynb #360a96a4
 def plot_speeds(times:dict, # What seconds_per_number returns
                 ax=None, # matplotlib axes to draw on (default: new ones)
-               ): # The axes
+               )->'matplotlib.axes.Axes': # The axes drawn on
     "Draw numbers per second against the size of the block, both axes logarithmic"
     import matplotlib.pyplot as plt
     ax = ax or plt.subplots(figsize=(7,4.4))[1]
@@ -131,7 +131,9 @@ class WichmannHill(Random):
         self._seed, u = step(self._seed)
         return u
 
-    def getrandbits(self, k:int)->int: # A whole number of 0 up to, not including, two to the power k
+    def getrandbits(self,
+                    k:int, # How many bits
+                   )->int: # A whole number of 0 up to, not including, two to the power k
         "A number of `k` random bits, 16 from each draw; raises `ValueError` if `k` is negative"
         if index(k) < 0: raise ValueError(f'number of bits must be 0 or more; got {k}')
         n = -(-k//16)
@@ -416,7 +418,8 @@ def _rank():
     return int(os.environ.get('RANK', 0)), int(os.environ.get('WORLD_SIZE', 1))  # set by torchrun
 
 # %% ../nbs/06_rng_profiling.ipynb #06532da3
-def worker_init_fn(worker_id:int): # Number of the worker; DataLoader passes it
+def worker_init_fn(worker_id:int, # Number of the worker; DataLoader passes it
+                  )->None: # Nothing: the generators of this process are changed
     "For `DataLoader`: give every generator here a stretch of its own; raises `RuntimeError` outside a worker"
     global _rnd_state
     info,(rank,world) = get_worker_info(),_rank()
