@@ -5,7 +5,7 @@ from fmnist_nb.download import DownloadError, data_dir, download
 
 package = 'dataset-fashion-mnist'  # of Debian and Ubuntu
 
-def say(msg): print(msg.replace(str(Path.home()), '~'), flush=True)
+def say(msg): print(msg.replace(f'{Path.home()}/', '~/'), flush=True)
 
 def _run(*cmd, **kw): return subprocess.run(cmd, stdin=subprocess.DEVNULL, capture_output=True, text=True, **kw)
 
