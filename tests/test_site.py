@@ -198,3 +198,21 @@ def test_quarto_markup(tmp_path):
     assert '<h3 class="api-name" id="f"><code>f</code></h3>' in page and page.count('id="f"')==1 and 'Exported source' not in page
     assert '<a class="symbol" href="idx.html#f">f</a>' in page and 'class="cell tested"' in page and 'aria-hidden="true"></a>' not in page
     assert '```python\ndef f(x): return x\n```' in (out/'idx.md').read_text()
+
+def test_preview_builds_again_on_change():
+    "`make preview`: a file that is written leads to a new build"
+    p = subprocess.Popen([sys.executable, '-u', 'tools/build_docs.py', '--serve', '--port', '0'], cwd=root, text=True,
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    timer = threading.Timer(100, p.kill) # then the pipe ends, and so does the wait for a line
+    timer.start()
+    def wait_for(words): return next((line for line in p.stdout if words in line), None)
+    try:
+        assert wait_for('http://127.0.0.1:'), 'it does not serve'
+        style = root/'nbs/styles.css'
+        style.write_bytes(style.read_bytes()) # no change in it, but a write
+        assert wait_for('pages in'), 'it does not build again'
+    finally:
+        timer.cancel()
+        p.kill()
+        p.wait()
+        p.stdout.close()

@@ -166,8 +166,8 @@ def preview(port):
     from watchdog.events import PatternMatchingEventHandler
     from watchdog.observers import Observer
     changed = threading.Event()
-    watch = PatternMatchingEventHandler(patterns=[f'*.{o}' for o in 'ipynb py html css js svg yml'.split()],
-                                        ignore_patterns=['*/nbdev.yml'], ignore_directories=True)
+    watch = PatternMatchingEventHandler(patterns=[f'**/*.{o}' for o in 'ipynb py html css js svg yml'.split()],
+                                        ignore_patterns=['**/nbdev.yml'], ignore_directories=True)
     watch.on_modified = watch.on_created = watch.on_moved = watch.on_deleted = lambda event: changed.set()
 
     server = ThreadingHTTPServer(('127.0.0.1', port), Handler)
