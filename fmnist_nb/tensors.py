@@ -58,7 +58,7 @@ def show_image(
 
 # %% ../nbs/04_tensors.ipynb #9fa85c93
 def _mapped(path, shape, mark=None):
-    "The items of the IDX file at `path` as a mapped uint8 tensor; `None` if missing, of another size, or without `mark`"
+    "The items of the IDX file at `path` as a mapped uint8 array; `None` if missing, of another size, or without `mark`"
     head = 4 + 4*len(shape) # magic number, then the size of each axis
     size = head + math.prod(shape)
     try: fd = os.open(path, os.O_RDONLY | getattr(os, 'O_BINARY', 0))
@@ -67,10 +67,10 @@ def _mapped(path, shape, mark=None):
         s = os.fstat(fd)
         if s.st_size != size or mark not in (None, s.st_mtime_ns % 10**9): return None
         # To map a short file costs more than to read it
-        buf = mmap(fd, size, access=ACCESS_COPY) if size > 2**20 else bytearray(os.read(fd, size))
+        buf = mmap(fd, size, access=ACCESS_COPY) if size > 2**20 else os.read(fd, size)
     finally: os.close(fd)
-    # torch.from_file(shared=False) is as quick, but torch takes the tensor for shared memory, and spawned workers fail
-    return torch.frombuffer(buf, dtype=torch.uint8, offset=head).view(shape)
+    # torch.from_file(shared=False) would do, but torch takes the tensor for shared memory, and spawned workers fail
+    return np.frombuffer(buf, np.uint8, offset=head).reshape(shape)
 
 # %% ../nbs/04_tensors.ipynb #ce8367d0
 _shapes = Files((60_000,28,28), (60_000,), (10_000,28,28), (10_000,))
@@ -123,7 +123,7 @@ def _keep_raw(gz, raw, size, sha256):
 
 # %% ../nbs/04_tensors.ipynb #54f5257b
 def _good_raw(raw, shape, sha256, verify):
-    "The tensor over the raw copy at `raw`, or `None` if that is not good; `verify`: read it and compare its digest"
+    "The array over the raw copy at `raw`, or `None` if that is not good; `verify`: read it and compare its digest"
     x = None if verify else _mapped(raw, shape, _mark(sha256))
     if x is not None: return x
     x = _mapped(raw, shape)
@@ -136,7 +136,7 @@ def _good_raw(raw, shape, sha256, verify):
 
 # %% ../nbs/04_tensors.ipynb #e43c04b3
 def _unpacked(gz, raw, shape, sha256, verify):
-    "What `gz` holds as a tensor, over a raw copy if one can be kept"
+    "What `gz` holds as an array, over a raw copy if one can be kept"
     head = 4 + 4*len(shape)
     size = head + math.prod(shape)
     try:
@@ -150,11 +150,11 @@ def _unpacked(gz, raw, shape, sha256, verify):
     except OSError: pass # no place for a copy
     buf = bytearray()
     _unpack(gz, size, sha256, buf.extend)
-    return torch.frombuffer(buf, dtype=torch.uint8, offset=head).view(shape)
+    return np.frombuffer(buf, np.uint8, offset=head).reshape(shape)
 
 # %% ../nbs/04_tensors.ipynb #2fd1d761
 def _load_file(i, dataset, folder, verify=False, fetch=True):
-    "File number `i` of `dataset`, in the order of `Files`, as a uint8 tensor"
+    "File number `i` of `dataset`, in the order of `Files`, as a uint8 array"
     name,sha256 = list(DATASETS[dataset].items())[i]
     raw, shape = f'{folder}/{name[:-3]}', _shapes[i]
     x = _good_raw(raw, shape, sha256, verify)
@@ -181,7 +181,7 @@ class Splits(NamedTuple):
 # %% ../nbs/04_tensors.ipynb #b824e529
 def _load_split(train, dataset, folder, verify=False, device=None, fetch=True):
     x,y = (_load_file(i, dataset, folder, verify, fetch) for i in ((0,1) if train else (2,3)))
-    y = torch.from_numpy(y.numpy().astype(np.int64))
+    x,y = torch.from_numpy(x),torch.from_numpy(y.astype(np.int64))
     return Split(x, y) if device is None else Split(x.to(device), y.to(device))
 
 # %% ../nbs/04_tensors.ipynb #160aa212
