@@ -15,10 +15,10 @@ export FMNIST_NB_SOURCE
 endif
 endif
 
-.PHONY: help setup data demo test fuzz test-fastcore docs preview run bench export readme hooks clean
+.PHONY: help setup data demo test fuzz test-fastcore test-nbdev3 docs preview run bench export readme hooks clean
 
 help:      ## This list
-	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z0-9-]*\): .*## /  make \1\t/p' Makefile | expand -t 24
 
 $(VENV)/.ready: settings.ini setup.py pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3,11) and f"Python 3.11 or newer is needed, $(PYTHON) is {v[0]}.{v[1]}; name another: make PYTHON=python3.12 ...")'
@@ -45,6 +45,9 @@ fuzz: setup ## Look for inputs that break the IDX decoder (more: make fuzz RUNS=
 
 test-fastcore: data ## Install the wheel beside fastcore 2.2 and test it (another: make test-fastcore FASTCORE=2.1.*)
 	@$(BIN)/python tools/test_fastcore.py --fastcore '$(or $(FASTCORE),2.2.*)'
+
+test-nbdev3: data ## Install nbdev 3 beside this environment: it exports, cleans and tests a copy of the tree
+	@$(BIN)/python tools/test_nbdev3.py
 
 docs: setup ## Build the site in _docs/
 	@$(BIN)/python tools/build_docs.py
