@@ -15,7 +15,7 @@ export FMNIST_NB_SOURCE
 endif
 endif
 
-.PHONY: help setup data demo test fuzz test-fastcore test-nbdev3 docs preview run bench export readme hooks clean
+.PHONY: help setup data demo test fuzz test-fastcore test-nbdev3 test-pythons docs preview run bench export readme hooks clean
 
 help:      ## This list
 	@sed -n 's/^\([a-z0-9-]*\): .*## /  make \1\t/p' Makefile | expand -t 24
@@ -49,6 +49,9 @@ test-fastcore: data ## Install the wheel beside fastcore 2.2 and test it (anothe
 test-nbdev3: data ## Install nbdev 3 beside this environment: it exports, cleans and tests a copy of the tree
 	@$(BIN)/python tools/test_nbdev3.py
 
+test-pythons: data ## Test chapters 00 to 03, which need no torch, under each Python from 3.11 that this machine has
+	@$(BIN)/python tools/test_pythons.py
+
 docs: setup ## Build the site in _docs/
 	@$(BIN)/python tools/build_docs.py
 	@$(BIN)/python tools/build_readme.py
@@ -75,4 +78,4 @@ hooks: setup ## Git hooks that keep notebooks clean and mergeable, for contribut
 	@$(BIN)/nbdev_install_hooks
 
 clean: ## Remove what was built here, the environment included
-	rm -rf $(VENV) _docs _proc demo build dist *.egg-info .pytest_cache .hypothesis .fuzz
+	rm -rf $(VENV) .venv-3.* _docs _proc demo build dist *.egg-info .pytest_cache .hypothesis .fuzz
