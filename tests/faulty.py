@@ -401,16 +401,19 @@ def full_disk(dest):
     return res, sorted(have), sorted(some), sorted(whole(dest, partly=False))
 
 def read_only(dest, what, how):
-    "In a cache that may only be read: `rights` are missing, or it is mounted so; with the files in it, then without"
+    "In a cache that may only be read: `rights` are missing, or it is mounted so; with the files in it, with raw copies, empty"
     f = {'download': lambda: fetch(dest), 'load': lambda: load(dest)}[what]
     if how=='mount': own_mounts()
     def only_files():
         fetch(dest)
         for p in (dest/'.lock', dest/'verified.json'): p.unlink() # somebody else may have put the files there
+    def raw_copies():
+        load(dest)
+        for n in names: os.utime(dest/n[:-3]) # somebody else may have made them: they have no mark
     def nothing():
         for p in dest.iterdir(): p.unlink()
     res = []
-    for prepare in (only_files, nothing):
+    for prepare in (only_files, raw_copies, nothing):
         prepare()
         if how=='mount': sh(f'mount --bind {dest} {dest} && mount -o remount,bind,ro {dest}')
         else: os.chmod(dest, 0o555)

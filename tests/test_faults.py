@@ -1,8 +1,8 @@
 """Servers that misbehave in every way, processes that die, disks that are full: the cache never holds a bad file"""
-import gc, gzip, hashlib, json, os, random, re, shutil, ssl, subprocess, sys, tempfile, time, tracemalloc
+import gc, gzip, hashlib, io, json, os, random, re, shutil, ssl, subprocess, sys, tempfile, time, tracemalloc
 from pathlib import Path
 
-import pytest
+import pytest, tqdm.auto
 
 import faulty
 import fmnist_nb.download as dl
@@ -115,6 +115,28 @@ def test_what_is_good_is_not_read_again(server, dest, monkeypatch):
     download('tiny', dest=dest, sources=[])
     download('tiny', dest=dest, sources=[])
     assert read == [names[1]]
+
+def test_bar(server, dest, tmp_path, monkeypatch):
+    "One for each file from the network, where somebody looks: it moves by the bytes that come, and goes"
+    bars = []
+    class Bar(tqdm.auto.tqdm):
+        def __init__(self, **kw):
+            super().__init__(file=io.StringIO(), **kw)
+            bars.append(self)
+    monkeypatch.setattr(tqdm.auto, 'tqdm', Bar)
+    def seen(source, **kw):
+        bars.clear()
+        download('tiny', dest=tmp_path/str(random.random()), sources=source, **kw)
+        return [(b.desc.rstrip(': '), b.n, b.total, b.unit, b.leave, b.delay) for b in bars]
+    assert seen(f'{server.url}/good') == [] # nobody looks: this is neither a notebook nor a terminal
+    for place,how in ((dl, 'IN_NOTEBOOK'), (sys.stderr, 'isatty')):
+        with monkeypatch.context() as m:
+            m.setattr(place, how, True if place is dl else lambda: True)
+            assert seen(f'{server.url}/good') == [(n, len(good[n]), len(good[n]), 'B', False, 1) for n in names]
+            assert [t for _,_,t,*_ in seen(f'{server.url}/unannounced')] == [None]*4
+            assert all(b.disable for b in bars) # closed
+            download('tiny', dest=dest, sources=f'{server.url}/good')
+            assert seen(dest) == seen(f'{server.url}/good', progress=False) == []
 
 def test_answers_of_random_bytes(server):
     "Whatever a server says is either bytes or a reason"
@@ -341,8 +363,8 @@ def test_read_only_cache(what, how, work, request):
     if how=='mount': request.getfixturevalue('mounts')
     with tempfile.TemporaryDirectory() as d:
         os.chmod(d, 0o755)
-        full,empty = work('read_only', Path(d)/'tiny', what, how)
-        assert full == 'ok'
+        full,unpacked,empty = work('read_only', Path(d)/'tiny', what, how)
+        assert full == unpacked == 'ok'
         assert re.match(f'Cannot write in {d}/tiny: (Permission denied|Read-only file system)', empty), empty
         assert 'FMNIST_NB_HOME' in empty
 
