@@ -1,5 +1,5 @@
 """What a reader of the notebooks relies on: outputs there and clean, links that lead somewhere, an API with comments"""
-import ast, getpass, importlib, inspect, json, re, tempfile, textwrap
+import ast, builtins, dis, getpass, importlib, inspect, json, re, tempfile, textwrap
 from functools import cache
 from pathlib import Path
 
@@ -206,6 +206,19 @@ def test_public_api(module, name, params):
     if params is not None:
         want = params.split(',') if params else []
         assert list(inspect.signature(obj).parameters)[:len(want)] == want
+
+def globals_used(c):
+    "Names that the functions in the code `c` look up in their module"
+    yield from (i.argval for i in dis.get_instructions(c) if i.opname=='LOAD_GLOBAL')
+    for o in c.co_consts:
+        if inspect.iscode(o): yield from globals_used(o)
+
+@pytest.mark.parametrize('module', api)
+def test_module_has_the_names_it_uses(module):
+    "In a notebook, a cell that is not exported may have imported what an exported one uses"
+    m = importlib.import_module(f'fmnist_nb.{module}')
+    used = set(globals_used(compile(Path(m.__file__).read_text(), m.__file__, 'exec')))
+    assert len(used) > 5 and used <= {*vars(m), *dir(builtins)}
 
 def documented():
     "All public functions, classes and methods"
