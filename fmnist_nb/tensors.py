@@ -67,7 +67,7 @@ def _mapped(path, shape, mark=None):
         s = os.fstat(fd)
         if s.st_size != size or mark not in (None, s.st_mtime_ns % 10**9): return None
         # To map a short file costs more than to read it
-        buf = mmap(fd, size, access=ACCESS_COPY) if size > 2**20 else os.read(fd, size)
+        buf = mmap(fd, size, access=ACCESS_COPY) if size > 2**20 else bytearray(os.read(fd, size))
     finally: os.close(fd)
     # torch.from_file(shared=False) would do, but torch takes the tensor for shared memory, and spawned workers fail
     return np.frombuffer(buf, np.uint8, offset=head).reshape(shape)
