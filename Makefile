@@ -15,7 +15,7 @@ export FMNIST_NB_SOURCE
 endif
 endif
 
-.PHONY: help setup data demo test fuzz test-fastcore test-nbdev3 test-pythons docs preview run bench export readme hooks clean
+.PHONY: help setup data demo test fuzz mutate coverage test-fastcore test-nbdev3 test-pythons types docs preview run bench export readme hooks clean
 
 help:      ## This list
 	@sed -n 's/^\([a-z0-9-]*\): .*## /  make \1\t/p' Makefile | expand -t 24
@@ -43,6 +43,13 @@ fuzz: setup ## Look for inputs that break the IDX decoder (more: make fuzz RUNS=
 	@$(BIN)/python -m pip install -q --disable-pip-version-check atheris
 	@$(BIN)/python tools/fuzz.py --runs $(or $(RUNS),1000000)
 
+mutate: data ## Break the library in 60 places and see what the tests do not notice; slow (more: make mutate N=200)
+	@$(BIN)/python tools/mutate.py --n $(or $(N),60)
+
+coverage: data ## Which lines of fmnist_nb/ do the tests execute? At least 98 % is asked for; some minutes
+	@$(BIN)/python -m pip install -q --disable-pip-version-check 'coverage>=7.10'
+	@$(BIN)/python tools/cover.py
+
 test-fastcore: data ## Install the wheel beside fastcore 2.2 and test it (another: make test-fastcore FASTCORE=2.1.*)
 	@$(BIN)/python tools/test_fastcore.py --fastcore '$(or $(FASTCORE),2.2.*)'
 
@@ -51,6 +58,10 @@ test-nbdev3: data ## Install nbdev 3 beside this environment: it exports, cleans
 
 test-pythons: data ## Test chapters 00 to 03, which need no torch, under each Python from 3.11 that this machine has
 	@$(BIN)/python tools/test_pythons.py
+
+types: data ## Let mypy, and pyright if there is one, check a program that uses the installed package
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt mypy
+	@$(BIN)/python tools/check_types.py
 
 docs: setup ## Build the site in _docs/
 	@$(BIN)/python tools/build_docs.py
@@ -62,6 +73,7 @@ preview: setup ## Serve the site on this machine and rebuild it on change
 run: data ## Execute notebooks and store their outputs (one: make run NB=nbs/01_idx.ipynb)
 	@$(BIN)/python tools/run_notebooks.py $(NB)
 	@$(BIN)/nbdev_export
+	@$(BIN)/python tools/build_stubs.py
 	@$(BIN)/python tools/build_readme.py
 
 bench: data ## Measure against the peers (installed first) and store the outputs of nbs/benchmarks.ipynb; some minutes
@@ -70,6 +82,7 @@ bench: data ## Measure against the peers (installed first) and store the outputs
 
 export: setup ## Write fmnist_nb/ from the notebooks
 	@$(BIN)/nbdev_export
+	@$(BIN)/python tools/build_stubs.py
 
 readme: setup ## Write README.md from nbs/index.ipynb
 	@$(BIN)/python tools/build_readme.py
