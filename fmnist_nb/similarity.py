@@ -469,11 +469,12 @@ def prototypes(
 def _draw_means(fig, model, names):
     "Both means and their difference, with its scale"
     axs = fig.subplots(1, 3)
-    for ax,m,name in zip(axs, model.means_, names):
+    means = model.means_.numpy()
+    for ax,m,name in zip(axs, means, names):
         ax.imshow(m, vmin=0, vmax=1, cmap='gray')
         ax.set_title(f'mean {name}')
-    diff = model.means_[0]-model.means_[1]
-    lim = diff.abs().max().item()
+    diff = means[0]-means[1]
+    lim = abs(diff).max()
     im = axs[2].imshow(diff, cmap='RdBu_r', vmin=-lim, vmax=lim)
     axs[2].set_title(f'difference (red: {names[0]})')
     fig.colorbar(im, ax=axs[2], shrink=.85)
@@ -487,7 +488,7 @@ def _draw_wrong(fig, x, d, own, names, n):
     fig.suptitle(words + ('; the worst' if count>n else ''), fontsize=10.5)
     for ax,j in zip(fig.subplots(1, n, squeeze=False)[0], [*i.tolist(), *[None]*(n-len(i))]):
         if j is None: ax.axis('off'); continue
-        ax.imshow(x[j], vmin=0, vmax=255, cmap='gray')
+        ax.imshow(x[j].numpy(), vmin=0, vmax=255, cmap='gray')
         ax.set_title(f'own {d[j,own]:.3f}\nother {d[j,1-own]:.3f}', fontsize=9)
         ax.set(xticks=[], yticks=[])
 

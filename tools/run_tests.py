@@ -19,7 +19,8 @@ def step(name, f, fix=''):
         say(f'FAILED: {e}' + (f'\nTo mend it: {fix}' if fix else ''))
     results.append((ok, name, time.perf_counter()-start, word or ''))
 
-def cmd(*args, cwd=root): subprocess.run([str(bin_/args[0]), *map(str, args[1:])], cwd=cwd, check=True, stdin=subprocess.DEVNULL)
+def cmd(*args, cwd=root, env={}):
+    subprocess.run([str(bin_/args[0]), *map(str, args[1:])], cwd=cwd, check=True, stdin=subprocess.DEVNULL, env=os.environ | env)
 
 def differing(a, b, pattern):
     "Names of the files that differ between folders `a` and `b`"
@@ -39,7 +40,7 @@ def in_copy(tool, folder, pattern, what):
 def notebooks():
     nbs = len(list((root/'nbs').glob('[!_]*.ipynb')))
     flags = ['--flags', 'mnist'] if digits else []
-    cmd('nbdev_test', '--timing', *flags)
+    cmd('nbdev_test', '--timing', *flags, env={'PYTHONWARNINGS': 'error'})
     return f'{nbs} notebooks, digits {"included" if digits else "skipped: no source of MNIST"}'
 
 def pytest():
