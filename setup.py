@@ -21,7 +21,7 @@ setup(
                  f'Intended Audience :: {cfg["audience"]}', f'Natural Language :: {cfg["language"]}',
                  *(f'Programming Language :: Python :: {p}' for p in pythons)],
     packages=find_packages(include=[cfg['lib_path'], cfg['lib_path'] + '.*']),
-    package_data={cfg['lib_path']: ['py.typed', '*.mplstyle']},
+    package_data={cfg['lib_path']: ['py.typed', '*.pyi', '*.mplstyle']},
     python_requires='>=' + cfg['min_python'],
     install_requires=cfg['requirements'].split(),
     extras_require={'dev': cfg['dev_requirements'].split(), 'bench': cfg['bench_requirements'].split()},

@@ -63,9 +63,9 @@ def test_wheel_holds_the_package_and_nothing_else(dists):
     assert (sdist.name, wheel.name) == (f'{name}-{version}.tar.gz', f'{name}-{version}-py3-none-any.whl')
     with zipfile.ZipFile(wheel) as z: have = set(z.namelist())
     info = f'{name}-{version}.dist-info'
-    want = {f'{name}/{p.name}' for p in (root/name).iterdir() if p.suffix in ('.py', '.mplstyle', '.typed')}
+    want = {f'{name}/{p.name}' for p in (root/name).iterdir() if p.suffix in ('.py', '.pyi', '.mplstyle', '.typed')}
     other = '__init__.py', '_modidx.py', 'paper.mplstyle', 'py.typed'
-    assert {f'{name}/{o}' for o in (*other, *(f'{m}.py' for m in modules))} == want
+    assert {f'{name}/{o}' for o in (*other, *(f'{m}.{o}' for m in modules for o in ('py', 'pyi')))} == want
     assert {o for o in have if not o.startswith(info)} == want
     about = 'METADATA', 'WHEEL', 'RECORD', 'entry_points.txt', 'top_level.txt', 'licenses/LICENSE'
     assert {o for o in have if o.startswith(info)} == {f'{info}/{o}' for o in about}
@@ -145,6 +145,10 @@ def test_script_of_this_environment_downloads(tmp_path):
     r = subprocess.run([script, 'fashion'], capture_output=True, text=True, cwd=tmp_path)
     assert r.returncode==1 and 'Traceback' not in r.stderr
     assert r.stderr.startswith('fmnist_download: expected a data set among')
+
+def test_stubs_are_fresh():
+    "What type checkers read says what the modules say; `make types` lets them read it"
+    run(sys.executable, root/'tools'/'build_stubs.py', '--check')
 
 def test_one_version():
     assert f"__version__ = \"{version}\"" in (root/name/'__init__.py').read_text().replace("'", '"')

@@ -1,0 +1,19 @@
+# made from the module by tools/build_stubs.py
+# mypy: disable-error-code="assignment, override, overload-overlap"
+from pathlib import Path
+from typing import Any, NamedTuple
+
+__all__ = ['DATASETS', 'TIMEOUT', 'Files', 'data_dir', 'DownloadError', 'download', 'fmnist_download']
+
+DATASETS: dict[str, dict[str, str]]
+TIMEOUT: int
+class Files(NamedTuple):
+    train_images: Path
+    train_labels: Path
+    valid_images: Path
+    valid_labels: Path
+def data_dir(dataset: str='fashion-mnist') -> Path: ...
+class DownloadError(OSError):
+    ...
+def download(dataset: str='fashion-mnist', dest: str | Path | None=None, sources: list[Any] | None=None, progress: bool=True) -> Files: ...
+def fmnist_download(dataset: str='fashion-mnist', dest: str | None=None) -> None: ...

@@ -1,0 +1,16 @@
+# made from the module by tools/build_stubs.py
+# mypy: disable-error-code="assignment, override, overload-overlap"
+from array import array
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, BinaryIO
+import os
+
+__all__ = ['IdxDecodeError', 'idx_header', 'parse_idx', 'read_idx', 'write_idx']
+
+class IdxDecodeError(ValueError):
+    ...
+def idx_header(fd: BinaryIO) -> tuple[str, tuple[int, ...]]: ...
+def parse_idx(fd: BinaryIO) -> array[Any]: ...
+def read_idx(path: str | os.PathLike[str]) -> tuple[tuple[int, ...], array[Any]]: ...
+def write_idx(path: str | os.PathLike[str], shape: Iterable[int], values: Any, typecode: str | None=None) -> Path: ...
