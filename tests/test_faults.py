@@ -116,6 +116,19 @@ def test_what_is_good_is_not_read_again(server, dest, monkeypatch):
     download('tiny', dest=dest, sources=[])
     assert read == [names[1]]
 
+@pytest.mark.parametrize('where', ['tempfile.mkstemp', 'os.fsync', 'os.chmod', 'os.replace', 'json.dump'])
+def test_interrupted(where, server, dest, monkeypatch):
+    "Ctrl-C is no fault of a source: it ends the call, wherever it comes, and no half file stays"
+    def interrupt(*args, **kwargs): raise KeyboardInterrupt
+    module,name = where.split('.')
+    with monkeypatch.context() as m:
+        m.setattr(getattr(dl, module), name, interrupt)
+        with pytest.raises(KeyboardInterrupt): download('tiny', dest=dest, sources=f'{server.url}/good')
+    assert len(server.log) <= 1 and not list(dest.glob('.*.part'))
+    whole(dest)
+    download('tiny', dest=dest, sources=f'{server.url}/good')
+    whole(dest, partly=False)
+
 def test_bar(server, dest, tmp_path, monkeypatch):
     "One for each file from the network, where somebody looks: it moves by the bytes that come, and goes"
     bars = []
