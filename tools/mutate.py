@@ -79,15 +79,16 @@ class Copy:
         shutil.copytree(root, self.tree, ignore=shutil.ignore_patterns('.*', '_docs', '_proc', 'build', 'demo', '*.egg-info', '__pycache__'))
         from fmnist_nb.download import data_dir
         self.cache = data_dir().parent
-        self.env = os.environ | dict(PYTHONPATH=str(self.tree), MPLCONFIGDIR=str(folder/'mpl'), TMPDIR=str(self.tmp), HOME=str(self.home),
-            FMNIST_NB_HOME=str(self.home/'data'), XDG_CACHE_HOME=str(self.home), PYTHONDONTWRITEBYTECODE='1', OMP_WAIT_POLICY='passive')
+        self.env = os.environ | dict(PYTHONPATH=str(self.tree), PYTHONDONTWRITEBYTECODE='1', OMP_WAIT_POLICY='passive', TMPDIR=str(self.tmp),
+                                     HOME=str(self.home), XDG_CACHE_HOME=str(self.home), MPLCONFIGDIR=str(folder/'mpl'))
+        self.env.pop('FMNIST_NB_HOME', None)
         self.flags = ['--flags', 'mnist'] if has_mnist() else []
 
     def fresh(self):
         "Nothing that a mutant has done to the data or left behind meets the next one"
         for d in (self.home, self.tmp): shutil.rmtree(d, ignore_errors=True)
         self.tmp.mkdir()
-        shutil.copytree(self.cache, self.home/'data')
+        shutil.copytree(self.cache, self.home/'fmnist_nb')
 
     def run(self, timeout, *cmd):
         "Seconds and output, and whether it passed; a run that goes on for longer than `timeout` has failed"
