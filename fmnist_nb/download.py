@@ -153,8 +153,8 @@ def _check(path, name, sha256):
                 got += len(b)
     except EOFError: raise _Refused('truncated gzip file: it ends before its data do') from None
     except gzip.BadGzipFile as e:
-        head = Path(path).read_bytes()[:40]
-        if not head.startswith(b'\x1f\x8b'): raise _Refused(f'not a gzip file: it begins with {head[:24]!r}') from None
+        head = Path(path).read_bytes()[:24]
+        if not head.startswith(b'\x1f\x8b'): raise _Refused(f'not a gzip file: it begins with {head!r}') from None
         raise _Refused(f'damaged gzip file: {e}') from None
     except zlib.error as e: raise _Refused(f'damaged gzip file: {e}') from None
     found = f'{got:,}' if got<=size else f'more than {size:,}'
