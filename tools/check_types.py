@@ -12,10 +12,11 @@ name = 'fmnist_nb'
 @call_parse
 def main():
     "Install the wheel in an environment of its own, which borrows everything else from this one, and check its types"
-    def run(*args, **kw):
+    clean = {k: v for k,v in os.environ.items() if not k.startswith('PYTHON')} | {'MPLBACKEND': 'agg'}
+    def run(*args, env=clean, **kw):
         args = [str(a) for a in args]
         print('+', ' '.join(Path(a).name if '/' in a else a for a in args), flush=True)
-        subprocess.run(args, check=True, stdin=subprocess.DEVNULL, **kw)
+        subprocess.run(args, check=True, stdin=subprocess.DEVNULL, env=env, **kw)
     with tempfile.TemporaryDirectory() as d:
         d = Path(d)
         shutil.copytree(root/name, d/'tree'/name, ignore=shutil.ignore_patterns('__pycache__'))
@@ -31,9 +32,9 @@ def main():
             Path(lib, 'others.pth').write_text(sysconfig.get_path('purelib')) # its own .pth files, and so this tree, are not read
             run(python, '-m', 'mypy', '--strict', '--cache-dir', Path(sys.prefix)/'.mypy_cache', program, cwd=d)
             run(python, '-m', 'mypy.stubtest', name, cwd=d)
-            run(python, program, env=os.environ | {'MPLBACKEND': 'agg'}, cwd=d)
+            run(python, '-W', 'error', program, cwd=d)
             if not (pyright := shutil.which('pyright')): return print('pyright is not installed here')
-            env = os.environ | {'PATH': f'{python.parent}{os.pathsep}{os.environ["PATH"]}', 'VIRTUAL_ENV': str(d/'env')}
+            env = clean | {'PATH': f'{python.parent}{os.pathsep}{os.environ["PATH"]}', 'VIRTUAL_ENV': str(d/'env')}
             run(pyright, program, cwd=d/'dist', env=env)
             run(pyright, '--verifytypes', name, '--ignoreexternal', cwd=d/'dist', env=env)
         except subprocess.CalledProcessError as e: sys.exit(f'types: {e}')

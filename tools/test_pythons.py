@@ -36,7 +36,8 @@ def find(version):
 def names(source):
     "The global names that `source` uses, and those that it makes"
     plain = re.sub(r'%timeit(\s+-\w+(\s+\d+)?)*', '', source)
-    top = symtable.symtable(re.sub(r'^\s*[%!].*', '', plain, flags=re.M), 'cell', 'exec')
+    try: top = symtable.symtable(re.sub(r'^\s*[%!].*', '', plain, flags=re.M), 'cell', 'exec')
+    except SyntaxError: return set(),set() # newer Python than this one: the cell stays, to pass or fail where it is run
     inner,todo = set(),top.get_children()
     while todo:
         t = todo.pop()
