@@ -5,6 +5,7 @@ Where pyright is installed, it checks the program too, and that every public nam
 import os, shutil, subprocess, sys, sysconfig, tempfile, venv
 from pathlib import Path
 from fastcore.script import call_parse
+import run_tests
 
 root = Path(__file__).resolve().parent.parent
 name = 'fmnist_nb'
@@ -13,10 +14,7 @@ name = 'fmnist_nb'
 def main():
     "Install the wheel in an environment of its own, which borrows everything else from this one, and check its types"
     clean = {k: v for k,v in os.environ.items() if not k.startswith('PYTHON')} | {'MPLBACKEND': 'agg'}
-    def run(*args, env=clean, **kw):
-        args = [str(a) for a in args]
-        print('+', ' '.join(Path(a).name if '/' in a else a for a in args), flush=True)
-        subprocess.run(args, check=True, stdin=subprocess.DEVNULL, env=env, **kw)
+    def run(*args, env=clean, **kw): run_tests.run(*args, env=env, **kw)
     with tempfile.TemporaryDirectory() as d:
         d = Path(d)
         shutil.copytree(root/name, d/'tree'/name, ignore=shutil.ignore_patterns('__pycache__'))

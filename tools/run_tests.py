@@ -22,6 +22,12 @@ def step(name, f, fix=''):
 def cmd(*args, cwd=root, env={}):
     subprocess.run([str(bin_/args[0]), *map(str, args[1:])], cwd=cwd, check=True, stdin=subprocess.DEVNULL, env=os.environ | env)
 
+def run(*args, **kw):
+    "Say what is run, without folders and scripts, and run it"
+    args = [str(a) for a in args]
+    say('+ ' + ' '.join(Path(a).name if '/' in a else a for a in args if '\n' not in a))
+    subprocess.run(args, check=True, stdin=subprocess.DEVNULL, **kw)
+
 def differing(a, b, pattern):
     "Names of the files that differ between folders `a` and `b`"
     names = {p.name for d in (a, b) for p in d.glob(pattern)}

@@ -3,6 +3,7 @@ import os, shutil, subprocess, sys, tempfile
 from configparser import ConfigParser
 from pathlib import Path
 from fastcore.script import call_parse
+from run_tests import run
 
 root = Path(__file__).resolve().parent.parent
 ini = ConfigParser(delimiters=['='])
@@ -21,10 +22,6 @@ def main(
     fastcore:str='2.2.*', # Which release
 ):
     "Install the wheel and fastcore beside this environment, use both, and run the tests that need no notebook"
-    def run(*args, **kw):
-        args = [str(a) for a in args]
-        print('+', ' '.join(Path(a).name if '/' in a else a for a in args if '\n' not in a), flush=True)
-        subprocess.run(args, check=True, stdin=subprocess.DEVNULL, **kw)
     pip = sys.executable, '-m', 'pip', 'install', '-q', '--disable-pip-version-check'
     with tempfile.TemporaryDirectory() as d:
         d = Path(d)

@@ -3,7 +3,7 @@ import os, shutil, subprocess, sys, tempfile
 from pathlib import Path
 from fastcore.script import call_parse
 from get_data import has_mnist
-from run_tests import differing
+from run_tests import differing, run
 
 root = Path(__file__).resolve().parent.parent
 
@@ -25,10 +25,6 @@ def main(
     nbdev:str='>=3,<4', # Which releases
 ):
     "Install nbdev 3 beside this environment, and let it export, clean and test a copy of the tree without settings.ini"
-    def run(*args, **kw):
-        args = [str(a) for a in args]
-        print('+', ' '.join(Path(a).name if '/' in a else a for a in args if '\n' not in a), flush=True)
-        subprocess.run(args, check=True, stdin=subprocess.DEVNULL, **kw)
     with tempfile.TemporaryDirectory() as d:
         d = Path(d)
         tree,lib = d/'tree',d/'lib'
