@@ -323,8 +323,9 @@ def fmnist_download(
     "Fetch the four files of a data set, check them, and say where they are"
     try:
         files = download(dataset, dest=dest)
-        print(f'{dataset} in {files[0].parent}')
+        lines = [f'{dataset} in {files[0].parent}']
         for f,h in zip(files, DATASETS[dataset].values()):
             _check(f, f.name, h)
-            print(f'  {f.name:<28}{f.stat().st_size:>12,} bytes   SHA-256 of content {h[:8]}… ok')
+            lines.append(f'  {f.name:<28}{f.stat().st_size:>12,} bytes   SHA-256 of content {h[:8]}… ok')
+        print('\n'.join(lines))
     except (DownloadError, ValueError, _Refused) as e: sys.exit(f'fmnist_download: {e}')

@@ -36,6 +36,7 @@ def tree(tmp_path_factory):
         (d/o).mkdir()
         (d/o/'__init__.py').write_text('raise ImportError("not for users")\n')
         (d/o/'x.ipynb').write_text('{}\n')
+        (d/o/'test_x.py').write_text('')
     return d
 
 @pytest.fixture(scope='module')
