@@ -275,7 +275,7 @@ def _get(name, sha256, dataset, sources, dest, dead, progress):
 # %% ../nbs/00_download.ipynb #2f401f0e
 def _sweep(dest, names):
     "Delete what a process that was killed has left of `names` in `dest`; only for the holder of the lock"
-    for n in ('verified', *(Path(n).stem for n in names)):
+    for n in ('verified', *names):
         for p in Path(dest).glob(f'.{n}.*.part'): p.unlink()
 
 # %% ../nbs/00_download.ipynb #c99fa375

@@ -6,7 +6,7 @@
 __all__ = ['show_image', 'Split', 'Splits', 'load_data', 'FashionMNIST', 'show_images']
 
 # %% ../nbs/04_tensors.ipynb #6c56966a
-import copy,hashlib,math,operator,os,tempfile,zlib
+import copy,hashlib,json,math,operator,os,struct,tempfile,zlib
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from mmap import ACCESS_COPY,mmap
@@ -19,7 +19,7 @@ from filelock import FileLock
 from torch import Tensor
 from torch.utils.data import DataLoader,Dataset,Sampler
 from .chunks import label_names
-from .download import DATASETS,DownloadError,Files,data_dir,download
+from .download import DATASETS,DownloadError,Files,_known,data_dir,download
 
 # %% ../nbs/04_tensors.ipynb #b3ab8bda
 def _picture(im):
@@ -56,32 +56,37 @@ def show_image(
         ax.set_axis_off()
     return ax
 
-# %% ../nbs/04_tensors.ipynb #9fa85c93
-def _mapped(path, shape, mark=None):
-    "The items of the IDX file at `path` as a mapped uint8 array; `None` if missing, of another size, or without `mark`"
-    head = 4 + 4*len(shape) # magic number, then the size of each axis
-    size = head + math.prod(shape)
-    try: fd = os.open(path, os.O_RDONLY | getattr(os, 'O_BINARY', 0))
-    except FileNotFoundError: return None
-    try:
-        s = os.fstat(fd)
-        if s.st_size != size or mark not in (None, s.st_mtime_ns % 10**9): return None
-        # To map a short file costs more than to read it
-        buf = mmap(fd, size, access=ACCESS_COPY) if size > 2**20 else bytearray(os.read(fd, size))
-    finally: os.close(fd)
-    # torch.from_file(shared=False) would do, but torch takes the tensor for shared memory, and spawned workers fail
-    return np.frombuffer(buf, np.uint8, offset=head).reshape(shape)
-
 # %% ../nbs/04_tensors.ipynb #ce8367d0
 _shapes = Files((60_000,28,28), (60_000,), (10_000,28,28), (10_000,))
+_names  = Files('train.x', 'train.y', 'valid.x', 'valid.y')
+_order  = 1,3,0,2 # in which they lie in the copy: labels first
+
+class _Layout:
+    "Of a copy with parts of the four `shapes`: its first bytes `head`, its `size`, and type, number, start and shape of each of the `parts`"
+    def __init__(self, shapes):
+        header,parts,end = {},{},0
+        for i in _order:
+            code,t = ('U8', 'u1') if len(shapes[i])>1 else ('I64', '<i8') # <: the small end first
+            parts[i] = np.dtype(t),math.prod(shapes[i]),end
+            start,end = end,end + parts[i][0].itemsize*parts[i][1]
+            header[_names[i]] = dict(dtype=code, shape=shapes[i], data_offsets=(start, end))
+        text = json.dumps(header, separators=(',',':')).encode()
+        text += b' ' * (-len(text) % 8)
+        self.head = struct.pack('<Q', len(text)) + text
+        self.size = len(self.head) + end
+        self.parts = [(t, n, len(self.head)+start, shapes[i]) for i,(t,n,start) in sorted(parts.items())]
+
+_layout = _Layout(_shapes)
 
 # %% ../nbs/04_tensors.ipynb #c3412388
-def _unpack(gz, size, sha256, write):
-    "Hand what `gz` holds to `write`, in pieces; `DownloadError` unless it is `size` bytes with the digest `sha256`"
+def _unpack(gz, size, sha256, write, skip=0):
+    "Hand what `gz` holds after `skip` bytes to `write`; `DownloadError` unless it is `size` bytes with the digest `sha256`"
     h, left, jobs, advice = hashlib.sha256(), size, deque(), 'Delete it and call download() again.'
     def keep(piece):
+        nonlocal skip
         h.update(piece)
-        write(piece)
+        write(piece[skip:])
+        skip -= min(skip, len(piece))
     try:
         with open(gz, 'rb') as f, ThreadPoolExecutor(1) as pool:
             d, data = zlib.decompressobj(31), f.read(2**17) # 31: the gzip format, with its checksum
@@ -99,73 +104,106 @@ def _unpack(gz, size, sha256, write):
         raise DownloadError(f'{Path(gz).name} does not hold the published data: expected {size:,} bytes, '
                             f'SHA-256 {sha256[:8]}…, found {found}. {advice}')
 
-# %% ../nbs/04_tensors.ipynb #65686c0d
-def _mark(sha256): return int(sha256[:8], 16) % 10**9
+# %% ../nbs/04_tensors.ipynb #a1c0de02
+def _make_copy(files, dataset, write):
+    "Hand the bytes of the copy of `files` to `write`; `DownloadError` if one of them doesn't hold what was published"
+    write(_layout.head)
+    digests = list(DATASETS[dataset].values())
+    for i in _order:
+        t,n,_,shape = _layout.parts[i]
+        skip = 4+4*len(shape) # the IDX header
+        def convert(piece): write(np.frombuffer(piece, np.uint8).astype(t, copy=False))
+        _unpack(files[i], skip+n, digests[i], convert, skip)
 
-def _set_mark(path, sha256):
-    "Write the mark of `sha256` into the time of the file at `path`"
-    t = os.stat(path).st_mtime_ns // 10**9 * 10**9 + _mark(sha256)
+# %% ../nbs/04_tensors.ipynb #65686c0d
+def _mark(dataset): return sum(int(sha256[:8], 16) for sha256 in DATASETS[dataset].values()) % 10**9
+
+def _set_mark(path, dataset):
+    "Write the mark of `dataset` into the time of the file at `path`"
+    t = os.stat(path).st_mtime_ns // 10**9 * 10**9 + _mark(dataset)
     os.utime(path, ns=(t,t))
 
 # %% ../nbs/04_tensors.ipynb #14c1c1d0
-def _keep_raw(gz, raw, size, sha256):
-    "Write what `gz` holds to `raw`, checked, whole or not at all"
-    for p in raw.parent.glob(f'.{raw.name}.*.part'): p.unlink() # left by a process that was killed
-    fd,tmp = tempfile.mkstemp(prefix=f'.{raw.name}.', suffix='.part', dir=raw.parent)
+def _keep_copy(files, path, dataset):
+    "Write the copy of `files` to `path`, checked, whole or not at all"
+    for p in path.parent.glob(f'.{path.name}.*.part'): p.unlink() # left by a process that was killed
+    fd,tmp = tempfile.mkstemp(prefix=f'.{path.name}.', suffix='.part', dir=path.parent)
     try:
-        with open(fd, 'wb') as f: _unpack(gz, size, sha256, f.write)
+        with open(fd, 'wb') as f: _make_copy(files, dataset, f.write)
         os.chmod(tmp, 0o444)
-        _set_mark(tmp, sha256)
-        os.replace(tmp, raw)
+        _set_mark(tmp, dataset)
+        os.replace(tmp, path)
     except BaseException:
         os.unlink(tmp)
         raise
 
+# %% ../nbs/04_tensors.ipynb #9fa85c93
+def _arrays(buf): return Files(*(np.frombuffer(buf, t, n, at).reshape(shape) for t,n,at,shape in _layout.parts))
+
+def _mapped(path, mark=None):
+    "Arrays over the parts of the copy at `path`, mapped; `None` if it is missing, of another size, or without `mark`"
+    try: fd = os.open(path, os.O_RDONLY | getattr(os, 'O_BINARY', 0))
+    except FileNotFoundError: return None
+    try:
+        s = os.fstat(fd)
+        if s.st_size != _layout.size or mark not in (None, s.st_mtime_ns % 10**9): return None
+        # torch.from_file(shared=False) would do, but torch takes the tensor for shared memory, and spawned workers fail
+        return _arrays(mmap(fd, _layout.size, access=ACCESS_COPY))
+    finally: os.close(fd)
+
 # %% ../nbs/04_tensors.ipynb #54f5257b
-def _good_raw(raw, shape, sha256, verify):
-    "The array over the raw copy at `raw`, or `None` if that is not good; `verify`: read it and compare its digest"
-    x = None if verify else _mapped(raw, shape, _mark(sha256))
-    if x is not None: return x
-    x = _mapped(raw, shape)
-    if x is None: return None
-    with open(raw, 'rb') as f:
-        if hashlib.file_digest(f, 'sha256').hexdigest() != sha256: return None
-    try: _set_mark(raw, sha256)
+def _holds(path, arrays, dataset):
+    "Does the copy at `path`, with the parts `arrays`, hold what was published?"
+    with open(path, 'rb') as f:
+        if f.read(len(_layout.head)) != _layout.head: return False
+    for a,sha256 in zip(arrays, DATASETS[dataset].values()):
+        items = a.astype(np.uint8, copy=False)
+        h = hashlib.sha256(struct.pack(f'>4B{a.ndim}I', 0, 0, 8, a.ndim, *a.shape)) # the IDX header
+        h.update(items)
+        if h.hexdigest() != sha256 or (items is not a and (items != a).any()): return False
+    return True
+
+def _good_copy(path, dataset, verify):
+    "The arrays over the copy at `path`, or `None` if that is not good; `verify`: read it and compare its digests"
+    arrays = None if verify else _mapped(path, _mark(dataset))
+    if arrays is not None: return arrays
+    arrays = _mapped(path)
+    if arrays is None or not _holds(path, arrays, dataset): return None
+    try: _set_mark(path, dataset)
     except OSError: pass # not ours to mark
-    return x
+    return arrays
 
 # %% ../nbs/04_tensors.ipynb #e43c04b3
-def _unpacked(gz, raw, shape, sha256, verify):
-    "What `gz` holds as an array, over a raw copy if one can be kept"
-    head = 4 + 4*len(shape)
-    size = head + math.prod(shape)
+def _decoded(files, path, dataset, verify):
+    "What `files` hold as arrays, over a copy at `path` if one can be kept"
     try:
-        with FileLock(f'{raw.parent}/.lock'):
-            x = _good_raw(raw, shape, sha256, verify) # has somebody else made it while we waited?
-            if x is None:
-                _keep_raw(gz, raw, size, sha256)
-                x = _mapped(raw, shape)
-        if x is not None: return x
+        with FileLock(f'{path.parent}/.lock'):
+            arrays = _good_copy(path, dataset, verify) # has somebody else made it while we waited?
+            if arrays is None:
+                _keep_copy(files, path, dataset)
+                arrays = _mapped(path)
+        if arrays is not None: return arrays
     except DownloadError: raise
     except OSError: pass # no place for a copy
     buf = bytearray()
-    _unpack(gz, size, sha256, buf.extend)
-    return np.frombuffer(buf, np.uint8, offset=head).reshape(shape)
+    _make_copy(files, dataset, buf.extend)
+    return _arrays(buf)
 
 # %% ../nbs/04_tensors.ipynb #2fd1d761
-def _load_file(i, dataset, folder, verify=False, fetch=True):
-    "File number `i` of `dataset`, in the order of `Files`, as a uint8 array"
-    name,sha256 = list(DATASETS[dataset].items())[i]
-    raw, shape = f'{folder}/{name[:-3]}', _shapes[i]
-    x = _good_raw(raw, shape, sha256, verify)
-    if x is not None: return x # the usual case: no lock, nothing but one look at one file
-    raw, gz = Path(raw), Path(folder)/name
-    if gz.is_file():
-        try: return _unpacked(gz, raw, shape, sha256, verify)
+def _load_arrays(dataset, folder, verify=False, fetch=True):
+    "The four parts of `dataset` as arrays, in the order of `Files`"
+    path = f'{folder}/{dataset}.safetensors'
+    arrays = _good_copy(path, dataset, verify)
+    if arrays is not None: return arrays # the usual case: no lock, nothing but one look at one file
+    path = Path(path)
+    files = Files(*(path.with_name(n) for n in DATASETS[dataset]))
+    missing = [f.name for f in files if not f.is_file()]
+    if not missing:
+        try: return _decoded(files, path, dataset, verify)
         except DownloadError:
             if not fetch: raise
-    if not fetch: raise RuntimeError(f'{name} of {dataset} is not in {folder}. Say download=True to fetch it.')
-    return _unpacked(download(dataset, folder)[i], raw, shape, sha256, verify)
+    if not fetch: raise RuntimeError(f'{missing[0]} of {dataset} is not in {folder}. Say download=True to fetch it.')
+    return _decoded(download(dataset, folder), path, dataset, verify)
 
 # %% ../nbs/04_tensors.ipynb #76066749
 class Split(NamedTuple):
@@ -179,21 +217,24 @@ class Splits(NamedTuple):
     valid:Split # 10,000 pictures and labels
 
 # %% ../nbs/04_tensors.ipynb #b824e529
-def _load_split(train, dataset, folder, verify=False, device=None, fetch=True):
-    x,y = (_load_file(i, dataset, folder, verify, fetch) for i in ((0,1) if train else (2,3)))
-    x,y = torch.from_numpy(x),torch.from_numpy(y.astype(np.int64))
-    return Split(x, y) if device is None else Split(x.to(device), y.to(device))
+def _tensor(a): return torch.from_numpy(a if a.dtype.isnative else a.astype(a.dtype.newbyteorder('=')))
+
+def _load(dataset, folder, verify=False, fetch=True):
+    x,y,xv,yv = map(_tensor, _load_arrays(_known(dataset), folder, verify, fetch))
+    return Splits(Split(x, y), Split(xv, yv))
+
+def _move(split, device): return split if device is None else Split(split.x.to(device), split.y.to(device))
 
 # %% ../nbs/04_tensors.ipynb #160aa212
 def load_data(
     dataset:str='fashion-mnist', # 'fashion-mnist' or 'mnist'; downloaded and verified when it is not there yet
-    verify:bool=False,           # Read the raw copies and compare their SHA-256 again?
-    device:str|torch.device|None=None, # Where the tensors should be; if not given, they are mapped files on the CPU
+    verify:bool=False,           # Read the decoded copy and compare its SHA-256 again?
+    device:str|torch.device|None=None, # Where the tensors should be; if not given, they are a mapped file on the CPU
     dest:str|Path|None=None      # Folder for the files; if not given, what data_dir says
 )->Splits: # train and valid; each has x, uint8 (n,28,28), and y, int64 (n,)
-    "`dataset` as tensors over mapped files, which never change. `DownloadError`, `ValueError` for an unknown name."
-    folder = data_dir(dataset) if dest is None else Path(dest).expanduser()
-    return Splits(*(_load_split(train, dataset, folder, verify, device) for train in (True, False)))
+    "`dataset` as tensors over a mapped file, which never changes. `DownloadError`, `ValueError` for an unknown name."
+    splits = _load(dataset, data_dir(dataset) if dest is None else os.path.expanduser(dest), verify)
+    return splits if device is None else Splits(*(_move(s, device) for s in splits))
 
 # %% ../nbs/04_tensors.ipynb #bb167604
 _tv_names = {'fashion-mnist': 'FashionMNIST', 'mnist': 'MNIST'} # the folders of torchvision
@@ -213,10 +254,11 @@ class FashionMNIST(Dataset):
         device:str|torch.device|None=None # Where the tensors should be
     ):
         if isinstance(root, bool): raise TypeError(f'`root` is a folder. Write FashionMNIST(train={root}).')
-        folder = data_dir(dataset) if root is None else Path(root).expanduser()/_tv_names[dataset]/'raw'
+        folder = data_dir(dataset) if root is None else Path(root).expanduser()/_tv_names[_known(dataset)]/'raw'
         self.root,self.train,self.dataset = root,train,dataset
         self.transform,self.target_transform = transform,target_transform
-        self.data,self.targets = _load_split(train, dataset, folder, verify, device, download)
+        splits = _load(dataset, folder, verify, download)
+        self.data,self.targets = _move(splits.train if train else splits.valid, device)
         if dataset=='mnist': self.classes = [str(i) for i in range(10)]
 
 # %% ../nbs/04_tensors.ipynb #30f796dc

@@ -35,7 +35,7 @@ def use_tiny(set_=setattr):
     set_(dl, '_raw_size', lambda name: len(raw[name]))
     set_(dl, 'TIMEOUT', patience)
     set_(dl, '_most', 300_000)
-    if t := sys.modules.get('fmnist_nb.tensors'): set_(t, '_shapes', dl.Files(*shapes))
+    if t := sys.modules.get('fmnist_nb.tensors'): set_(t, '_layout', t._Layout(dl.Files(*shapes)))
 
 # -- The server
 
@@ -195,15 +195,30 @@ class Server:
 
 # -- What must hold, whatever happened
 
+copy = 'tiny.safetensors' # what `load_data` maps
+
+def check_copy(path):
+    "The decoded copy at `path` holds the data set: read as the format says"
+    b = path.read_bytes()
+    start = 8 + int.from_bytes(b[:8], 'little')
+    header,end = json.loads(b[8:start]),0
+    for key,n,shape in zip(('train.x', 'train.y', 'valid.x', 'valid.y'), names, shapes):
+        what = header.pop(key)
+        items = memoryview(b[start:])[slice(*what['data_offsets'])]
+        if what['dtype']=='I64': items = struct.unpack(f'<{shape[0]}q', items)
+        assert what['shape'] == list(shape) and bytes(items) == raw[n][4+4*len(shape):], key
+        end = max(end, what['data_offsets'][1])
+    assert not header and len(b) == start+end
+
 def whole(dest, partly=True):
     "Every file under a final name in `dest` is good, nothing else is there; unless `partly`, all files are there"
     have = set(os.listdir(dest))
-    rest = have - {'.lock', 'verified.json', *names, *(n[:-3] for n in names)}
+    rest = have - {'.lock', 'verified.json', copy, *names}
     assert not rest, f'stray: {rest}'
     for n in names:
         if n in have: assert gzip.decompress((Path(dest)/n).read_bytes()) == raw[n], n
         else: assert partly, f'{n} is missing'
-        if n[:-3] in have: assert (Path(dest)/n[:-3]).read_bytes() == raw[n], n
+    if copy in have: check_copy(Path(dest)/copy)
     return have
 
 def no_bad(dest):
@@ -211,7 +226,7 @@ def no_bad(dest):
     have = set(os.listdir(dest)) if Path(dest).exists() else set()
     for n in names:
         if n in have: assert gzip.decompress((Path(dest)/n).read_bytes()) == raw[n], n
-        if n[:-3] in have: assert (Path(dest)/n[:-3]).read_bytes() == raw[n], n
+    if copy in have: check_copy(Path(dest)/copy)
     return {o for o in have if o.endswith('.part')}
 
 def snapshot(folder, leave):
@@ -256,7 +271,7 @@ def attempt(f, *args):
     return 'ok'
 
 def job(what, dest):
-    """What is to be disturbed: a download, or the step of `load_data` that makes the raw copies
+    """What is to be disturbed: a download, or the step of `load_data` that makes the decoded copy
 
     Three functions: the work itself, what sets the stage for it, and the next call."""
     def clear(): shutil.rmtree(dest, ignore_errors=True)
@@ -385,7 +400,7 @@ def may_mount(dest):
     return True
 
 def full_disk(dest):
-    "In a file system of its own that is too small for one file, then for all of them packed and raw, then large enough"
+    "In a file system of its own that is too small for one file, then for the decoded copy beside them, then large enough"
     own_mounts()
     dest.mkdir()
     sh(f'mount -t tmpfs -o size=140k none {dest}')
@@ -401,19 +416,19 @@ def full_disk(dest):
     return res, sorted(have), sorted(some), sorted(whole(dest, partly=False))
 
 def read_only(dest, what, how):
-    "In a cache that may only be read: `rights` are missing, or it is mounted so; with the files in it, with raw copies, empty"
+    "In a cache that may only be read: `rights` are missing, or it is mounted so; with the files in it, with the decoded copy, empty"
     f = {'download': lambda: fetch(dest), 'load': lambda: load(dest)}[what]
     if how=='mount': own_mounts()
     def only_files():
         fetch(dest)
         for p in (dest/'.lock', dest/'verified.json'): p.unlink() # somebody else may have put the files there
-    def raw_copies():
+    def decoded():
         load(dest)
-        for n in names: os.utime(dest/n[:-3]) # somebody else may have made them: they have no mark
+        os.utime(dest/copy) # somebody else may have made it: it has no mark
     def nothing():
         for p in dest.iterdir(): p.unlink()
     res = []
-    for prepare in (only_files, raw_copies, nothing):
+    for prepare in (only_files, decoded, nothing):
         prepare()
         if how=='mount': sh(f'mount --bind {dest} {dest} && mount -o remount,bind,ro {dest}')
         else: os.chmod(dest, 0o555)
