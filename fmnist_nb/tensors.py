@@ -62,19 +62,19 @@ _names  = Files('train.x', 'train.y', 'valid.x', 'valid.y')
 _order  = 1,3,0,2 # in which they lie in the copy: labels first
 
 class _Layout:
-    "Of a copy with parts of the four `shapes`: its first bytes `head`, its `size`, and type, number, start and shape of each of the `parts`"
+    "A copy with parts of the four `shapes`: its first bytes, its size; shape, type and start of each part"
     def __init__(self, shapes):
         header,parts,end = {},{},0
         for i in _order:
-            code,t = ('U8', 'u1') if len(shapes[i])>1 else ('I64', '<i8') # <: the small end first
-            parts[i] = np.dtype(t),math.prod(shapes[i]),end
-            start,end = end,end + parts[i][0].itemsize*parts[i][1]
+            code,t = ('U8', np.dtype('u1')) if len(shapes[i])>1 else ('I64', np.dtype('<i8')) # <: the small end first
+            start,end = end,end + math.prod(shapes[i])*t.itemsize
+            parts[i] = t,start
             header[_names[i]] = dict(dtype=code, shape=shapes[i], data_offsets=(start, end))
         text = json.dumps(header, separators=(',',':')).encode()
         text += b' ' * (-len(text) % 8)
         self.head = struct.pack('<Q', len(text)) + text
         self.size = len(self.head) + end
-        self.parts = [(t, n, len(self.head)+start, shapes[i]) for i,(t,n,start) in sorted(parts.items())]
+        self.parts = [(shapes[i], t, len(self.head)+start) for i,(t,start) in sorted(parts.items())]
 
 _layout = _Layout(_shapes)
 
@@ -110,13 +110,13 @@ def _make_copy(files, dataset, write):
     write(_layout.head)
     digests = list(DATASETS[dataset].values())
     for i in _order:
-        t,n,_,shape = _layout.parts[i]
+        shape,t,_ = _layout.parts[i]
         skip = 4+4*len(shape) # the IDX header
         def convert(piece): write(np.frombuffer(piece, np.uint8).astype(t, copy=False))
-        _unpack(files[i], skip+n, digests[i], convert, skip)
+        _unpack(files[i], skip+math.prod(shape), digests[i], convert, skip)
 
 # %% ../nbs/04_tensors.ipynb #65686c0d
-def _mark(dataset): return sum(int(sha256[:8], 16) for sha256 in DATASETS[dataset].values()) % 10**9
+def _mark(dataset): return int(next(iter(DATASETS[dataset].values()))[:8], 16) % 10**9
 
 def _set_mark(path, dataset):
     "Write the mark of `dataset` into the time of the file at `path`"
@@ -138,7 +138,7 @@ def _keep_copy(files, path, dataset):
         raise
 
 # %% ../nbs/04_tensors.ipynb #9fa85c93
-def _arrays(buf): return Files(*(np.frombuffer(buf, t, n, at).reshape(shape) for t,n,at,shape in _layout.parts))
+def _arrays(buf): return [np.ndarray(shape, t, buf, at) for shape,t,at in _layout.parts]
 
 def _mapped(path, mark=None):
     "Arrays over the parts of the copy at `path`, mapped; `None` if it is missing, of another size, or without `mark`"
@@ -191,7 +191,7 @@ def _decoded(files, path, dataset, verify):
 
 # %% ../nbs/04_tensors.ipynb #2fd1d761
 def _load_arrays(dataset, folder, verify=False, fetch=True):
-    "The four parts of `dataset` as arrays, in the order of `Files`"
+    "The four parts of `dataset` as arrays, in the order of `Files`: pictures and labels, to train and to validate"
     path = f'{folder}/{dataset}.safetensors'
     arrays = _good_copy(path, dataset, verify)
     if arrays is not None: return arrays # the usual case: no lock, nothing but one look at one file
