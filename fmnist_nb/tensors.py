@@ -6,7 +6,7 @@
 __all__ = ['show_image', 'Split', 'Splits', 'load_data', 'FashionMNIST', 'show_images']
 
 # %% ../nbs/04_tensors.ipynb #6c56966a
-import copy,hashlib,json,math,operator,os,struct,tempfile,zlib
+import copy,hashlib,json,math,operator,os,struct,sys,tempfile,zlib
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from mmap import ACCESS_COPY,mmap
@@ -138,15 +138,17 @@ def _keep_copy(files, path, dataset):
         raise
 
 # %% ../nbs/04_tensors.ipynb #9fa85c93
+_read_only = os.O_RDONLY | getattr(os, 'O_BINARY', 0) # Windows has a text mode
+
 def _arrays(buf): return [np.ndarray(shape, t, buf, at) for shape,t,at in _layout.parts]
 
 def _mapped(path, mark=None):
     "Arrays over the parts of the copy at `path`, mapped; `None` if it is missing, of another size, or without `mark`"
-    try: fd = os.open(path, os.O_RDONLY | getattr(os, 'O_BINARY', 0))
+    try: fd = os.open(path, _read_only)
     except FileNotFoundError: return None
     try:
         s = os.fstat(fd)
-        if s.st_size != _layout.size or mark not in (None, s.st_mtime_ns % 10**9): return None
+        if s.st_size != _layout.size or (mark is not None and s.st_mtime_ns % 10**9 != mark): return None
         # torch.from_file(shared=False) would do, but torch takes the tensor for shared memory, and spawned workers fail
         return _arrays(mmap(fd, _layout.size, access=ACCESS_COPY))
     finally: os.close(fd)
@@ -217,10 +219,12 @@ class Splits(NamedTuple):
     valid:Split # 10,000 pictures and labels
 
 # %% ../nbs/04_tensors.ipynb #b824e529
-def _tensor(a): return torch.from_numpy(a if a.dtype.isnative else a.astype(a.dtype.newbyteorder('=')))
+def _native(a): return a.astype(a.dtype.newbyteorder('='), copy=False)
 
 def _load(dataset, folder, verify=False, fetch=True):
-    x,y,xv,yv = map(_tensor, _load_arrays(_known(dataset), folder, verify, fetch))
+    arrays = _load_arrays(_known(dataset), folder, verify, fetch)
+    if sys.byteorder != 'little': arrays = map(_native, arrays)
+    x,y,xv,yv = map(torch.from_numpy, arrays)
     return Splits(Split(x, y), Split(xv, yv))
 
 def _move(split, device): return split if device is None else Split(split.x.to(device), split.y.to(device))
