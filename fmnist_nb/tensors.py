@@ -143,15 +143,16 @@ _read_only = os.O_RDONLY | getattr(os, 'O_BINARY', 0) # Windows has a text mode
 def _arrays(buf): return [np.ndarray(shape, t, buf, at) for shape,t,at in _layout.parts]
 
 def _mapped(path, mark=None):
-    "Arrays over the parts of the copy at `path`, mapped; `None` if it is missing, of another size, or without `mark`"
-    try: fd = os.open(path, _read_only)
-    except FileNotFoundError: return None
+    "Arrays over the parts of the copy at `path`, mapped; `None` if there is none of the right size and with `mark`"
     try:
-        s = os.fstat(fd)
-        if s.st_size != _layout.size or (mark is not None and s.st_mtime_ns % 10**9 != mark): return None
-        # torch.from_file(shared=False) would do, but torch takes the tensor for shared memory, and spawned workers fail
-        return _arrays(mmap(fd, _layout.size, access=ACCESS_COPY))
-    finally: os.close(fd)
+        fd = os.open(path, _read_only)
+        try:
+            s = os.fstat(fd)
+            if s.st_size != _layout.size or (mark is not None and s.st_mtime_ns % 10**9 != mark): return None
+            # torch.from_file(shared=False) would do, but torch takes the tensor for shared memory: spawned workers fail
+            return _arrays(mmap(fd, _layout.size, access=ACCESS_COPY))
+        finally: os.close(fd)
+    except OSError: return None
 
 # %% ../nbs/04_tensors.ipynb #54f5257b
 def _holds(path, arrays, dataset):
