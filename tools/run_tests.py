@@ -50,9 +50,9 @@ def notebooks():
     return f'{nbs} notebooks, digits {"included" if digits else "skipped: no source of MNIST"}'
 
 def pytest():
-    "Two at a time: the faults wait for servers and time-outs about as long as all the rest takes to run"
+    "Two at a time, in halves that take about as long: what calls the library here, and what is built, installed and browsed"
     files = sorted((root/'tests').glob('test_*.py'))
-    halves = [[p for p in files if (p.stem=='test_faults')==o] for o in (True, False)]
+    halves = [[p for p in files if (p.stem in ('test_faults', 'test_fuzz'))==o] for o in (True, False)]
     running = [subprocess.Popen([str(bin_/'python'), '-m', 'pytest', '-q', '-rs', *map(str, o)], cwd=root, stdin=subprocess.DEVNULL, text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for o in halves]
     outs = [p.communicate()[0].rstrip() for p in running]
