@@ -70,7 +70,7 @@ class _Layout:
             start,end = end,end + math.prod(shapes[i])*t.itemsize
             parts[i] = t,start
             header[_names[i]] = dict(dtype=code, shape=shapes[i], data_offsets=(start, end))
-        text = json.dumps(header, separators=(',',':')).encode()
+        text = json.dumps(header).encode()
         text += b' ' * (-len(text) % 8)
         self.head = struct.pack('<Q', len(text)) + text
         self.size = len(self.head) + end
