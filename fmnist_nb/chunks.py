@@ -8,27 +8,9 @@ __all__ = ['label_names', 'index_to_label', 'chunks', 'load_lists']
 # %% ../nbs/02_chunks.ipynb #03aec5f6
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from math import prod
 from operator import index
 from .download import download
 from .idx import read_idx
-
-# %% ../nbs/02_chunks.ipynb #8c494305
-def _sliceable(x):
-    "Whether a slice of `x` is a piece of `x`"
-    if isinstance(x, Mapping): return False
-    try: return len(x[:0])==0
-    except (TypeError, LookupError): return False  # an iterator, a set; a deque
-
-# %% ../nbs/02_chunks.ipynb #ed198297
-def chunks(x:Iterable, # What to cut: a list, array or string, or anything that can be walked
-           size:int, # Items in a chunk, 1 or more; the last chunk may be shorter
-          )->Iterator: # Slices of x, made when asked for; lists where x has no slices
-    "Cut `x` into pieces of `size` items; raises `ValueError`, at the call, if `size` is less than 1"
-    if index(size) < 1: raise ValueError(f'`size` must be 1 or more items in a chunk, got {size}')
-    if _sliceable(x): return (x[i:i+size] for i in range(0, len(x), size))
-    it = iter(x)
-    return iter(lambda: list(islice(it, size)), [])
 
 # %% ../nbs/02_chunks.ipynb #5d514470
 # Names of the ten classes of Fashion-MNIST; the place of a name is its label, 0 to 9
@@ -36,16 +18,31 @@ label_names = ('T-shirt/top', 'Trouser', 'Pullover', 'Dress', 'Coat',
                'Sandal', 'Shirt', 'Sneaker', 'Bag', 'Ankle boot')
 
 # %% ../nbs/02_chunks.ipynb #37b71842
-index_to_label = dict(enumerate(label_names))  # Label, 0 to 9, to name; a `KeyError` for any other number
+index_to_label = dict(enumerate(label_names))  # Label, 0 to 9, to name; else a `KeyError`
+
+# %% ../nbs/02_chunks.ipynb #8c494305
+def _sliceable(x):
+    "Whether a slice of `x` is a piece of `x`"
+    try: return not isinstance(x, Mapping) and len(x[:0])==0
+    except (TypeError, LookupError): return False  # an iterator, a set; a deque
+
+# %% ../nbs/02_chunks.ipynb #ed198297
+def chunks(x:Iterable, # What to cut: a list, array or string, or any other iterable
+           size:int, # Items in a chunk, 1 or more; the last chunk may be shorter
+          )->Iterator: # Slices of x, made when asked for; lists where x has no slices
+    "Cut `x` into pieces of `size` items; `ValueError`, at the call, if `size` is below 1"
+    size = index(size)
+    if size < 1: raise ValueError(f'`size` must be 1 or more items in a chunk, got {size}')
+    if _sliceable(x): return (x[i:i+size] for i in range(0, len(x), size))
+    it = iter(x)
+    return iter(lambda: list(islice(it, size)), [])
 
 # %% ../nbs/02_chunks.ipynb #dd60e7fa
 def load_lists(dataset:str='fashion-mnist', # Or 'mnist'; downloaded and verified if need be
               )->tuple[list, list, list, list]: # x_train, y_train, x_valid, y_valid
-    "Pictures, 784 ints from 0 to 255, and labels, 0 to 9, in lists; raises as `download` and `read_idx` do"
-    def images(path):
-        shape, pixels = read_idx(path)
-        return [im.tolist() for im in chunks(pixels, prod(shape[1:]))]
-    def labels(path): return read_idx(path)[1].tolist()
-    files = download(dataset)
-    return (images(files.train_images), labels(files.train_labels),
-            images(files.valid_images), labels(files.valid_labels))
+    "Pictures (784 ints, 0 to 255), labels (0 to 9); raises as `download` and `read_idx` do"
+    def lists(path):
+        shape, values = read_idx(path)
+        if len(shape)==1: return values.tolist()
+        return [im.tolist() for im in chunks(values, len(values)//shape[0])]
+    return tuple(map(lists, download(dataset)))
