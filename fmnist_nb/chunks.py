@@ -20,12 +20,6 @@ label_names = ('T-shirt/top', 'Trouser', 'Pullover', 'Dress', 'Coat',
 # %% ../nbs/02_chunks.ipynb #37b71842
 index_to_label = dict(enumerate(label_names))  # Label, 0 to 9, to name; else a `KeyError`
 
-# %% ../nbs/02_chunks.ipynb #8c494305
-def _sliceable(x):
-    "Whether a slice of `x` is a piece of `x`"
-    try: return not isinstance(x, Mapping) and len(x[:0])==0
-    except (TypeError, LookupError): return False  # an iterator, a set; a deque
-
 # %% ../nbs/02_chunks.ipynb #ed198297
 def chunks(x:Iterable, # What to cut: a list, array or string, or any other iterable
            size:int, # Items in a chunk, 1 or more; the last chunk may be shorter
@@ -33,7 +27,9 @@ def chunks(x:Iterable, # What to cut: a list, array or string, or any other iter
     "Cut `x` into pieces of `size` items; `ValueError`, at the call, if `size` is below 1"
     size = index(size)
     if size < 1: raise ValueError(f'`size` must be 1 or more items in a chunk, got {size}')
-    if _sliceable(x): return (x[i:i+size] for i in range(0, len(x), size))
+    try: sliceable = not isinstance(x, Mapping) and len(x[:0])==0
+    except (TypeError, LookupError): sliceable = False  # an iterator, a set, a deque
+    if sliceable: return (x[i:i+size] for i in range(0, len(x), size))
     it = iter(x)
     return iter(lambda: list(islice(it, size)), [])
 
@@ -44,5 +40,5 @@ def load_lists(dataset:str='fashion-mnist', # Or 'mnist'; downloaded and verifie
     def lists(path):
         shape, values = read_idx(path)
         if len(shape)==1: return values.tolist()
-        return [im.tolist() for im in chunks(values, len(values)//shape[0])]
+        return [im.tolist() for im in chunks(values, 784)]
     return tuple(map(lists, download(dataset)))
