@@ -47,19 +47,19 @@ def shape(self:Matrix)->tuple[int,int]: # (rows, columns)
 
 # %% ../nbs/03_matrix.ipynb #25e4de30
 def _index_axis(xs, k, axis):
-    "`xs[k]` for a place or a slice `k`; errors name the `axis`, and `True` is no place"
+    "`xs[k]` for an integer or slice `k`; errors name the `axis`, and `True` is refused"
     if isinstance(k, bool): raise TypeError(f'{k} is no {axis}: use an integer or a slice')
     try: return xs[k]
     except IndexError: raise IndexError(f'no {axis} {k}: there are {len(xs)}') from None
 
 # %% ../nbs/03_matrix.ipynb #8d2e44e8
 @patch
-def __getitem__(self:Matrix, key, # m[i,j] or m[i]: places, below 0 from the end, or slices
-               ): # A number for two places, a list for one, a Matrix for none
+def __getitem__(self:Matrix, key, # m[i,j] or m[i]: integers (-1 is the last) or slices
+               ): # A number for two integers, a list for one, a Matrix for none
     "The part at `key`, copied; `IndexError` out of range, `TypeError` for any other key"
     key = key if isinstance(key, tuple) else (key,)
     if len(key) not in (1,2): raise IndexError(f'm[i,j] has 1 or 2 indices, not {len(key)}')
-    i,j = (*key, slice(None))[:2]
+    i,j = key if len(key)==2 else (*key, slice(None))
     rows = _index_axis(self._rows, i, 'row')
     if not isinstance(i, slice): return _index_axis(rows, j, 'column')
     cols = _index_axis(range(self._shape[1]), j, 'column')  # checks j, even without rows
@@ -114,9 +114,10 @@ def T(self:Matrix)->Matrix: # Shape (columns, rows)
 
 # %% ../nbs/03_matrix.ipynb #d662f29a
 def _shorten(m, most, n):
-    "Places down and across `m`, and its numbers there; an Ellipsis is for what is left out"
+    "Rows and columns of `m` to show, and its numbers there; an Ellipsis for the rest"
     down,across = (range(k) if k<=most else [*range(n),...,*range(k-n,k)] for k in m.shape)
-    return down,across,[[... if ... in (i,j) else m[i,j] for j in across] for i in down]
+    rows = [[... if ... in (i,j) else m._rows[i][j] for j in across] for i in down]
+    return down,across,rows
 
 @patch
 def __repr__(self:Matrix)->str: # Python source where it is small, shortened where not
@@ -156,7 +157,8 @@ def _repr_html_(self:Matrix)->str: # A table, at most 32 rows and columns of it
     head = ''.join(_html_cell('th scope="col"', j) for j in across)
     title = 'Matrix, {} rows and {} columns'.format(*self._shape)
     return ('<div style="overflow-x:auto" tabindex="0"><table style="border-collapse:'
-            'collapse;width:auto;font-size:11px;line-height:1.35;print-color-adjust:exact" '
+            'collapse;width:auto;font-size:11px;line-height:1.35;font-variant-numeric:'
+            'tabular-nums;-webkit-print-color-adjust:exact;print-color-adjust:exact" '
             f'data-quarto-disable-processing="true"><caption>{title}</caption>'
             f'<thead><tr><td style="border:0"></td>{head}</tr></thead>'
             f'<tbody>{"".join(map(tr, down, rows))}</tbody></table></div>')
