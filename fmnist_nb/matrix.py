@@ -6,87 +6,65 @@
 __all__ = ['Matrix']
 
 # %% ../nbs/03_matrix.ipynb #5886a500
-import reprlib
 from collections.abc import Iterable, Iterator
 from numbers import Integral, Real
 from fastcore.basics import patch
 
-# %% ../nbs/03_matrix.ipynb #626aa1ca
-def _plain(o): return o.tolist() if hasattr(o, 'tolist') else o
-
-# %% ../nbs/03_matrix.ipynb #b166e387
-def _told(v): return f'{reprlib.repr(v)} ({type(v).__name__})'
-
-# %% ../nbs/03_matrix.ipynb #931dc4e4
-def _listed(o, expected):
-    "The items of `o` in a list, or an error that says what was `expected`"
-    o = _plain(o)
-    try: it = iter(o)
-    except TypeError: raise TypeError(f'{expected}, got {_told(o)}') from None
-    return list(it)
-
 # %% ../nbs/03_matrix.ipynb #2103d3fe
-def _check(rows):
-    "`rows` if they are equally long and hold numbers; else the error that says where they do not"
+def _to_list(o):
+    "The items of `o` in a list, an array's as plain numbers"
+    if isinstance(o, Real): raise TypeError(f'{o} is no row: cut a flat line with chunks')
+    return list(o.tolist() if hasattr(o, 'tolist') else o)
+
+def _check_rows(rows):
+    "`rows`, if equally long and of `numbers.Real`; else a `ValueError` or `TypeError`"
     for i,row in enumerate(rows):
         if len(row) != len(rows[0]):
-            raise ValueError(f'ragged rows: row 0 holds {len(rows[0])} numbers and row {i} holds {len(row)}; '
-                             'all rows need the same length')
+            raise ValueError(f'ragged rows: {len(row)} in row {i}, {len(rows[0])} in row 0')
         for j,v in enumerate(row):
-            if not isinstance(v, (int, float, Real)):  # the first two are quick to tell
-                raise TypeError(f'row {i}, column {j} holds {_told(v)}; '
-                                'a Matrix holds numbers, in rows and columns and no deeper')
+            if not isinstance(v, (int, float, Real)):
+                raise TypeError(f'row {i}, column {j} holds {v!r:.60}, not a numbers.Real')
     return rows
 
 # %% ../nbs/03_matrix.ipynb #391b9035
 class Matrix:
-    "Real numbers in rows and columns; raises `TypeError` for other things, `ValueError` for no rows or ragged ones"
-    def __init__(self,
-                 rows:Iterable, # Equally long rows of numbers: lists, chunks, an array of rank 2
-                ):
-        hint = 'should be a row of numbers (cut a flat line first: Matrix(chunks(line, 28)))'
-        rows = [_listed(row, f'row {i} {hint}') for i,row in enumerate(_listed(rows, 'a Matrix is made of rows of numbers'))]
-        if not any(rows): raise ValueError('a Matrix needs at least one row with at least one number in it, got none')
-        self._rows,self._shape = _check(rows),(len(rows), len(rows[0]))
+    "Rows of `numbers.Real`; raises `TypeError` for others, `ValueError` if ragged or none"
+    def __init__(self, rows:Iterable): # Equally long rows: lists, chunks, a rank 2 array
+        rows = [_to_list(row) for row in _to_list(rows)]
+        if not any(rows): raise ValueError('a Matrix needs a row with a number in it')
+        self._rows,self._shape = _check_rows(rows),(len(rows), len(rows[0]))
 
-# %% ../nbs/03_matrix.ipynb #01e38d8c
+def _from_checked(rows, shape):
+    "A Matrix of `rows` that are known to be good"
+    res = Matrix.__new__(Matrix)
+    res._rows,res._shape = rows,shape
+    return res
+
 @patch(as_prop=True)
 def shape(self:Matrix)->tuple[int,int]: # (rows, columns)
     "How many rows and columns there are"
     return self._shape
 
 # %% ../nbs/03_matrix.ipynb #25e4de30
-def _pick(xs, k, axis):
-    "`xs[k]` for a place or a slice `k`, or an error that names the `axis`"
-    if isinstance(k, slice): return xs[k]
-    if isinstance(k, bool) or not hasattr(k, '__index__'):
-        raise TypeError(f'a {axis} is chosen by an integer or a slice, not by {_told(k)}')
+def _index_axis(xs, k, axis):
+    "`xs[k]` for an integer or slice `k`; errors name the `axis`, and `True` is refused"
+    if isinstance(k, bool): raise TypeError(f'{k} is no {axis}: use an integer or a slice')
     try: return xs[k]
-    except IndexError:
-        here = f'{axis}s here are 0 to {len(xs)-1}, or -{len(xs)} to -1 from the end' if len(xs) else f'there are no {axis}s'
-        raise IndexError(f'{axis} {k} is out of range: {here}') from None
-
-# %% ../nbs/03_matrix.ipynb #4ea3a122
-def _of(rows, shape):
-    "A Matrix of `rows` that are known to be good"
-    res = Matrix.__new__(Matrix)
-    res._rows,res._shape = rows,shape
-    return res
+    except IndexError: raise IndexError(f'no {axis} {k}: there are {len(xs)}') from None
 
 # %% ../nbs/03_matrix.ipynb #8d2e44e8
 @patch
-def __getitem__(self:Matrix,
-                key, # m[i,j] or m[i]: places (below 0: from the end) or slices
-               ): # A number for two places, a list for one, a Matrix for none
-    "The part at `key`, copied; raises `IndexError` out of range, `TypeError` for no integer or slice"
+def __getitem__(self:Matrix, key, # m[i,j] or m[i]: integers (-1 is the last) or slices
+               ): # A number for two integers, a list for one, a Matrix for none
+    "The part at `key`, copied; `IndexError` out of range, `TypeError` for any other key"
     key = key if isinstance(key, tuple) else (key,)
-    if not 1 <= len(key) <= 2: raise IndexError(f'a Matrix has two axes, m[row, column]; got {len(key)} indices')
+    if len(key) not in (1,2): raise IndexError(f'm[i,j] has 1 or 2 indices, not {len(key)}')
     i,j = key if len(key)==2 else (*key, slice(None))
-    rows = _pick(self._rows, i, 'row')
-    if not isinstance(i, slice): return _pick(rows, j, 'column')
-    cols = _pick(range(self._shape[1]), j, 'column')  # checks j, even where no row is left
-    res = [row[j] for row in rows]
-    return _of(res, (len(rows), len(cols))) if isinstance(j, slice) else res
+    rows = _index_axis(self._rows, i, 'row')
+    if not isinstance(i, slice): return _index_axis(rows, j, 'column')
+    cols = _index_axis(range(self._shape[1]), j, 'column')  # checks j, even without rows
+    part = [row[j] for row in rows]
+    return _from_checked(part, (len(rows), len(cols))) if isinstance(j, slice) else part
 
 # %% ../nbs/03_matrix.ipynb #4d70b5f5
 @patch
@@ -94,7 +72,6 @@ def __len__(self:Matrix)->int: # Number of rows
     "The number of rows"
     return self._shape[0]
 
-# %% ../nbs/03_matrix.ipynb #727a055e
 @patch
 def __iter__(self:Matrix)->Iterator[list]: # One list for each row
     "Rows from top to bottom, copied"
@@ -102,102 +79,86 @@ def __iter__(self:Matrix)->Iterator[list]: # One list for each row
 
 # %% ../nbs/03_matrix.ipynb #6d579a0d
 @patch
-def __eq__(self:Matrix,
-           other, # Another Matrix
-          )->bool: # Whether shape and all numbers are the same
+def __eq__(self:Matrix, other)->bool: # Whether `other` is a Matrix of equal shape and rows
     "Equal when `other` is a Matrix of the same shape and numbers"
-    return (self._shape, self._rows)==(other._shape, other._rows) if isinstance(other, Matrix) else NotImplemented
+    if not isinstance(other, Matrix): return NotImplemented
+    return (self._shape, self._rows)==(other._shape, other._rows)
 
-# %% ../nbs/03_matrix.ipynb #92cbabe4
 @patch
 def __hash__(self:Matrix)->int: # Equal for equal matrices
     "A hash of the numbers, so that a Matrix can be in a set or be the key of a dict"
     return hash((self._shape, *map(tuple, self._rows)))
 
-# %% ../nbs/03_matrix.ipynb #be86d67e
+# %% ../nbs/03_matrix.ipynb #eff320f2
 @patch
 def min(self:Matrix)->float: # A number, of the kind that the Matrix holds
     "The smallest number; raises `ValueError` when there is none"
-    if 0 in self._shape: raise ValueError(f'no smallest number in a Matrix of shape {self._shape}')
     return min(map(min, self._rows))
 
-# %% ../nbs/03_matrix.ipynb #0c788cf9
 @patch
 def max(self:Matrix)->float: # A number, of the kind that the Matrix holds
     "The largest number; raises `ValueError` when there is none"
-    if 0 in self._shape: raise ValueError(f'no largest number in a Matrix of shape {self._shape}')
     return max(map(max, self._rows))
 
-# %% ../nbs/03_matrix.ipynb #dbd95909
 @patch
-def map(self:Matrix,
-        f, # Function of one number that gives a number
+def map(self:Matrix, f, # Function of one number that gives a number
        )->Matrix: # Of the same shape
     "A Matrix of `f(v)` for every number `v`; raises `TypeError` when `f` gives no number"
-    return _of(_check([[f(v) for v in row] for row in self._rows]), self._shape)
+    return _from_checked(_check_rows([[f(v) for v in row] for row in self]), self._shape)
 
-# %% ../nbs/03_matrix.ipynb #eff320f2
 @patch(as_prop=True)
 def T(self:Matrix)->Matrix: # Shape (columns, rows)
     "The transpose: rows become columns"
-    return _of([[row[j] for row in self._rows] for j in range(self._shape[1])], self._shape[::-1])
-
-# %% ../nbs/03_matrix.ipynb #ed171608
-def _ends(xs, most, n):
-    "`xs` if it has at most `most` items, else the first and last `n` around an Ellipsis"
-    return xs if len(xs)<=most else [*xs[:n], ..., *xs[-n:]]
+    rows = [[row[j] for row in self._rows] for j in range(self._shape[1])]
+    return _from_checked(rows, self._shape[::-1])
 
 # %% ../nbs/03_matrix.ipynb #d662f29a
+def _shorten(m, most, n):
+    "Rows and columns of `m` to show, and its numbers there; an Ellipsis for the rest"
+    down,across = (range(k) if k<=most else [*range(n),...,*range(k-n,k)] for k in m.shape)
+    rows = [[... if ... in (i,j) else m._rows[i][j] for j in across] for i in down]
+    return down,across,rows
+
 @patch
-def __repr__(self:Matrix)->str: # Python source where it is small, shortened where it is not
-    "The numbers in rows and columns; an axis with more than 12 places is shortened to its ends"
+def __repr__(self:Matrix)->str: # Python source where it is small, shortened where not
+    "The numbers in rows and columns; an axis of more than 12 is shortened to its ends"
     if 0 in self._shape: return f'<empty Matrix of shape {self._shape}>'
-    short = lambda row: row if row is ... else ['...' if v is ... else repr(v) for v in _ends(row, 12, 3)]
-    rows = [short(row) for row in _ends(self._rows, 12, 3)]
-    wide = max(len(s) for row in rows if row is not ... for s in row)
-    lines = ['...' if row is ... else '[' + ', '.join(s.rjust(wide) for s in row) + ']' for row in rows]
+    down,_,rows = _shorten(self, 12, 3)
+    rows = [['...' if v is ... else repr(v) for v in row] for row in rows]
+    wide = max(len(s) for i,row in zip(down, rows) if i is not ... for s in row)
+    lines = [f"[{', '.join(s.rjust(wide) for s in row)}]" for row in rows]
+    if ... in down: lines[3] = '...'
     size = '' if max(self._shape) <= 12 else f', shape={self._shape}'
     return 'Matrix([' + ',\n        '.join(lines) + f']{size})'
 
 # %% ../nbs/03_matrix.ipynb #8a6f4b88
 def _shade(v, lo, hi):
-    "Style of a cell, white at `lo` to black at `hi`, with letters of a contrast of 4.5 or more"
-    if v!=v: return ''  # nan
-    level = min(1, max(0, (v-lo)/(hi-lo))) if hi>lo else 0
-    g = 255 - round(level*255)
+    "Style of a cell, white at `lo` to black at `hi`, its digits with a contrast of 4.5"
+    if v is ... or v!=v: return ''  # left out, nan
+    g = 255 - round(255*min(1, max(0, (v-lo)/(hi-lo)))) if hi>lo else 255
     return f'background:#{g:02x}{g:02x}{g:02x};color:#{"000" if g>=118 else "fff"}'
 
-# %% ../nbs/03_matrix.ipynb #b06ad7c9
-def _cell(v, lo, hi):
-    "A cell of the table, with `v` in it; an Ellipsis stands for what is left out"
-    pad = 'min-width:1.9em;padding:1px 3px;border:0;text-align:right;'
-    if v is ...: return f'<td style="{pad}">…</td>'
-    text = v if isinstance(v, Integral) else format(float(v), '.3g')
-    return f'<td style="{pad}{_shade(v, lo, hi)}">{text}</td>'
-
-# %% ../nbs/03_matrix.ipynb #1fab8c8b
-def _head(k, scope):
-    "The place `k` along an axis, at the edge of the table"
-    style = ('padding:1px 3px;border:0;text-align:right;'
-             'font-weight:normal;background:none;color:inherit')
-    return f'<th scope="{scope}" style="{style}">{"…" if k is ... else k}</th>'
-
 # %% ../nbs/03_matrix.ipynb #92363c2c
+def _html_cell(tag, v, style='font-weight:normal;background:none;color:inherit'):
+    "A cell of the table with `v` in it, '…' for an Ellipsis"
+    text = '…' if v is ... else v if isinstance(v, Integral) else format(float(v), '.3g')
+    style = f'min-width:1.9em;padding:1px 3px;border:0;text-align:right;{style}'
+    return f'<{tag} style="{style}">{text}</{tag[:2]}>'
+
 @patch
 def _repr_html_(self:Matrix)->str: # A table, at most 32 rows and columns of it
     "A table of shaded cells, white for the smallest number to black for the largest"
-    r,c = self._shape
-    title = f'Matrix, {r} rows and {c} columns'
-    if 0 in self._shape: return f'<p>{title}: empty</p>'
-    shown = [v for row in self._rows for v in row if v-v==0]  # all but nan and the infinities
-    lo,hi = (min(shown), max(shown)) if shown else (0, 0)
-    down,across = _ends(range(r), 32, 8),_ends(range(c), 32, 8)
-    cell = lambda i, j: _cell(... if ... in (i,j) else self._rows[i][j], lo, hi)
-    head = '<tr><td style="border:0"></td>' + ''.join(_head(j, 'col') for j in across) + '</tr>'
-    body = ''.join(f'<tr>{_head(i, "row")}{"".join(cell(i, j) for j in across)}</tr>' for i in down)
-    style = ('border-collapse:collapse;width:auto;font-size:11px;line-height:1.35;'
-             'font-variant-numeric:tabular-nums;'
-             '-webkit-print-color-adjust:exact;print-color-adjust:exact')
-    return ('<div style="overflow-x:auto" tabindex="0">'
-            f'<table data-quarto-disable-processing="true" style="{style}"><caption>{title}</caption>'
-            f'<thead>{head}</thead><tbody>{body}</tbody></table></div>')
+    finite = [v for row in self._rows for v in row if v-v==0]  # neither nan nor infinite
+    lo,hi = min(finite, default=0),max(finite, default=0)
+    down,across,rows = _shorten(self, 32, 8)
+    def tr(i, vs):
+        cells = ''.join(_html_cell('td', v, _shade(v, lo, hi)) for v in vs)
+        return '<tr>' + _html_cell('th scope="row"', i) + cells + '</tr>'
+    head = ''.join(_html_cell('th scope="col"', j) for j in across)
+    title = 'Matrix, {} rows and {} columns'.format(*self._shape)
+    return ('<div style="overflow-x:auto" tabindex="0"><table style="border-collapse:'
+            'collapse;width:auto;font-size:11px;line-height:1.35;font-variant-numeric:'
+            'tabular-nums;-webkit-print-color-adjust:exact;print-color-adjust:exact" '
+            f'data-quarto-disable-processing="true"><caption>{title}</caption>'
+            f'<thead><tr><td style="border:0"></td>{head}</tr></thead>'
+            f'<tbody>{"".join(map(tr, down, rows))}</tbody></table></div>')
