@@ -42,7 +42,7 @@ def _pictures(x, shape=None):
     if x.dtype!=torch.uint8 and x.numel():
         lo,hi = _to_floats(x).aminmax()
         if not (lo>=0 and hi<=1): # nan is neither
-            raise ValueError(f'expected 0..1, found {lo:g} to {hi:g}: divide bytes by 255')
+            raise ValueError(f'expected 0..1, as bytes/255 are, found {lo:g} to {hi:g}')
     return x
 
 # %% ../nbs/05_similarity.ipynb #9e2e305a
@@ -179,11 +179,11 @@ def partial_fit(self:NearestMean,
 # %% ../nbs/05_similarity.ipynb #d4d7ec7b
 def _norm_table(x, m, norm):
     "Distances `(n,k)` in `norm` of the flat pictures `x` to the flat means `m`"
-    if norm=='l1':
-        d = [torch.cdist(_to_floats(xb).to(m.dtype), m, p=1) for xb in x.split(2048)]
-        return torch.cat(d)/x.shape[1]
-    if norm!='l2': raise ValueError(f'expected norm l1 or l2, found {norm!r}')
+    if norm not in ('l1','l2'): raise ValueError(f'expected norm l1 or l2, found {norm!r}')
     unit = 255 if x.dtype==torch.uint8 else 1 # bytes stay 0 to 255, and so become the means
+    if norm=='l1':
+        d = [torch.cdist(xb.to(m.dtype), m*unit, p=1) for xb in x.split(2048)]
+        return torch.cat(d)/(x.shape[1]*unit)
     m = m.to(_widest_float(x.device))*unit
     def block(xb): # (k,n): this way round the product is quicker
         xb = xb.to(m.dtype)
@@ -227,7 +227,7 @@ def score(self:NearestMean,
 # %% ../nbs/05_similarity.ipynb #e7616b7c
 @patch
 def all_reduce(self:NearestMean)->NearestMean: # The model itself
-    "Learn what the whole group was shown; all must call it. A `ValueError` comes to all"
+    "Learn what all processes were shown. All must call it, and all raise if shapes differ"
     parts = [None]*dist.get_world_size()
     dist.all_gather_object(parts, self._own)
     shapes = sorted({tuple(sums.shape[1:]) for _,_,sums in filter(None, parts)})
