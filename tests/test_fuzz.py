@@ -13,7 +13,7 @@ from fmnist_nb.chunks import chunks
 from fmnist_nb.idx import IdxDecodeError, parse_idx, read_idx, write_idx
 from fmnist_nb.matrix import Matrix
 from fmnist_nb.rng import BLOCK, PERIOD, WichmannHill, draws_between, first_state, state_after, step, wheels
-from fmnist_nb.similarity import NearestMean, class_means, confusion, l1_norm, l2_norm
+from fmnist_nb.similarity import NearestMean, class_means, confusion_matrix, l1_norm, l2_norm
 
 settings.register_profile('fuzz', deadline=None, database=None, derandomize=True, max_examples=200,
                           suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
@@ -286,9 +286,9 @@ def test_norms_broadcast(a, b):
         np.testing.assert_allclose(got.numpy(), distances(a[2], b[2], norm), atol=1e-6)
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=50))
-def test_confusion(pairs):
+def test_confusion_matrix(pairs):
     y,pred = (torch.tensor(o) for o in zip(*pairs))
-    got = np.asarray(confusion(y, pred))
+    got = np.asarray(confusion_matrix(y, pred))
     labels = sorted({o for p in pairs for o in p})
     assert got.tolist() == [[sum(p==(a,b) for p in pairs) for b in labels] for a in labels]
 

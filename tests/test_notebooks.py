@@ -190,8 +190,10 @@ api = dict(
     tensors='load_data(dataset) Splits FashionMNIST FashionMNIST.loader(self,batch_size,shuffle) '
             'FashionMNIST.__getitem__ FashionMNIST.class_to_idx show_image show_images',
     similarity='l1_norm(a,b) l2_norm(a,b) class_means(x,y) NearestMean(norm) NearestMean.fit(self,x,y) '
-               'NearestMean.partial_fit(self,x,y) NearestMean.predict NearestMean.score NearestMean.distances '
-               'pair_accuracy(a,b,norm) pairwise_accuracy(norm) confusion(y,pred) fmnist_compare',
+               'NearestMean.partial_fit(self,x,y) NearestMean.all_reduce(self) NearestMean.predict NearestMean.score '
+               'NearestMean.distances '
+               'pair_accuracy(a,b,norm) pairwise_accuracy(norm) confusion_matrix(y_true,y_pred) '
+               'nearest_neighbors(refs,x,k) kmeans(x,start,steps) prototypes(x,y,per_class) fmnist_compare',
     rng='seed(a) rand() get_state() WichmannHill WichmannHill.random WichmannHill.getstate WichmannHill.setstate '
         'WichmannHill.jump(self,n) WichmannHill.spawn(self,k) WichmannHill.rand(self,size,dtype,device,out) '
         'WichmannHill.randn worker_init_fn fmnist_rng')

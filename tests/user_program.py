@@ -17,8 +17,8 @@ from fmnist_nb.idx import IdxDecodeError, idx_header, parse_idx, read_idx, write
 from fmnist_nb.matrix import Matrix
 from fmnist_nb.rng import (BLOCK, MODULI, MULTIPLIERS, PERIOD, Wheel, WichmannHill, draws_between, first_state, fork_safe, get_state,
     plot_speeds, rand, seconds_per_number, seed, state_after, step, wheels, worker_init_fn)
-from fmnist_nb.similarity import (NearestMean, NotFittedError, PairAccuracy, class_means, confusion, kmeans, l1_norm, l2_norm, most_wrong,
-    nearest_neighbours, pair_accuracy, pairwise_accuracy, plot_pair, prototypes, vote)
+from fmnist_nb.similarity import (NearestMean, NotFittedError, PairAccuracy, class_means, confusion_matrix, kmeans, l1_norm, l2_norm,
+    most_wrong, nearest_neighbors, pair_accuracy, pairwise_accuracy, plot_pair, prototypes, vote)
 from fmnist_nb.tensors import FashionMNIST, Split, Splits, load_data, show_image, show_images
 
 def files_and_bytes() -> None:
@@ -94,13 +94,13 @@ def similarity() -> None:
     assert_type(model.predict(x[:5]), Tensor)
     by_numpy: np.ndarray[Any, Any] = model.predict(x[:5].numpy())
     assert_type(model.score(x, y), float)
-    assert_type(confusion(y, model.predict(x)), Tensor)
+    assert_type(confusion_matrix(y, model.predict(x)), Tensor)
     assert_type(most_wrong(model.distances(x), y, n=3), Tensor)
     acc = pair_accuracy('Dress', 2, norm='l2')
     assert_type(acc, PairAccuracy)
     assert_type(acc.combined, float)
     assert_type(pairwise_accuracy('l1'), Tensor)
-    d,i = nearest_neighbours(x[:100], x[:5], k=3)
+    d,i = nearest_neighbors(x[:100], x[:5], k=3)
     assert_type(vote(y[i]), Tensor)
     assert_type(kmeans(x[:100], x[:2], steps=2), tuple[Tensor, Tensor])
     assert_type(prototypes(x[:1000], y[:1000], 2, steps=2), tuple[Tensor, Tensor])

@@ -39,7 +39,7 @@ known = {'typing': 'Any BinaryIO NamedTuple Protocol SupportsIndex TypeVar overl
 generic = {'list': 'list[Any]', 'dict': 'dict[Any, Any]', 'tuple': 'tuple[Any, ...]', 'Iterable': 'Iterable[Any]', 'array': 'array[Any]',
            'Iterator': 'Iterator[Any]', 'np.ndarray': 'np.ndarray[Any, Any]', 'os.PathLike': 'os.PathLike[str]',
            'Dataset': 'Dataset[Any]', 'DataLoader': 'DataLoader[Any]'}
-result = {'__init__': 'None', '__len__': 'int', '__repr__': 'str', '__sklearn_is_fitted__': 'bool'}
+result = {'__init__': 'None', '__len__': 'int', '__repr__': 'str'}
 
 def full(s):
     "The annotation `s` with quotes taken off, and nothing generic without its arguments"
