@@ -7,15 +7,17 @@ NB ?=
 # Threads that wait for each other sleep instead of spinning: notebooks run side by side, two to a machine
 export OMP_WAIT_POLICY ?= passive
 
-# Notebooks run in nbs/, commands here: a relative folder must mean the same in both
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
+
+# Notebooks run in nbs/, commands here: a relative folder must mean the same in both. Its name may have spaces
 ifneq ($(FMNIST_NB_SOURCE),)
-ifeq ($(findstring ://,$(FMNIST_NB_SOURCE)),)
-override FMNIST_NB_SOURCE := $(abspath $(FMNIST_NB_SOURCE))
+ifeq ($(findstring ://,$(FMNIST_NB_SOURCE))$(filter /% ~%,$(firstword $(FMNIST_NB_SOURCE))),)
+override FMNIST_NB_SOURCE := $(CURDIR)/$(FMNIST_NB_SOURCE)
+endif
 export FMNIST_NB_SOURCE
 endif
-endif
 
-.PHONY: help setup data demo test fuzz mutate coverage test-fastcore test-nbdev3 test-pythons types docs preview run bench export readme hooks clean
+.PHONY: help setup data demo read test test-jupyter fuzz mutate coverage test-fastcore test-nbdev3 test-pythons types docs preview run bench export readme hooks clean
 
 help:      ## This list
 	@sed -n 's/^\([a-z0-9-]*\): .*## /  make \1\t/p' Makefile | expand -t 24
@@ -24,7 +26,7 @@ $(VENV)/.ready: settings.ini setup.py pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3,11) and f"Python 3.11 or newer is needed, $(PYTHON) is {v[0]}.{v[1]}; name another: make PYTHON=python3.12 ...")'
 	@echo "== set-up: environment in $(VENV), packages as pinned in constraints.txt (the first time takes minutes)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(PIP) -e '.[dev]'
 	@touch $@
 
 setup: $(VENV)/.ready ## Make the environment
@@ -36,31 +38,38 @@ data: setup ## Get Fashion-MNIST (and MNIST, where it can be had), checked
 demo: data ## The chapters' commands on the real data; pictures in demo/
 	@$(BIN)/python tools/demo.py
 
+read: data ## Open the notebooks in JupyterLab
+	@$(PIP) -e '.[read]'
+	@$(BIN)/jupyter lab nbs
+
 test: data ## Check export, notebooks and README, run all notebooks as tests, then tests/
 	@$(BIN)/python tools/run_tests.py
 
+test-jupyter: data ## Execute all notebooks in Jupyter's own kernel: are all their pictures there? Some minutes
+	@$(BIN)/python -m pytest -q -m notebooks tests/test_jupyter.py
+
 fuzz: setup ## Look for inputs that break the IDX decoder (more: make fuzz RUNS=10000000)
-	@$(BIN)/python -m pip install -q --disable-pip-version-check atheris
+	@$(PIP) atheris
 	@$(BIN)/python tools/fuzz.py --runs $(or $(RUNS),1000000)
 
 mutate: data ## Break the library in 60 places and see what the tests do not notice; slow (more: make mutate N=200)
 	@$(BIN)/python tools/mutate.py --n $(or $(N),60)
 
 coverage: data ## Which lines of fmnist_nb/ do the tests execute? At least 98 % is asked for; some minutes
-	@$(BIN)/python -m pip install -q --disable-pip-version-check 'coverage>=7.10'
+	@$(PIP) coverage
 	@$(BIN)/python tools/cover.py
 
-test-fastcore: data ## Install the wheel beside fastcore 2.2 and test it (another: make test-fastcore FASTCORE=2.1.*)
-	@$(BIN)/python tools/test_fastcore.py --fastcore '$(or $(FASTCORE),2.2.*)'
+test-fastcore: data ## Install the wheel beside fastcore 2.2.39 and test it (another: make test-fastcore FASTCORE=2.1.*)
+	@$(BIN)/python tools/test_fastcore.py --fastcore '$(or $(FASTCORE),2.2.39)'
 
 test-nbdev3: data ## Install nbdev 3 beside this environment: it exports, cleans and tests a copy of the tree
 	@$(BIN)/python tools/test_nbdev3.py
 
-test-pythons: data ## Test chapters 00 to 03, which need no torch, under each Python from 3.11 that this machine has
-	@$(BIN)/python tools/test_pythons.py
+test-pythons: data ## Test what needs no torch, under each Python from 3.11 that this machine has (everything: TORCH=1)
+	@$(BIN)/python tools/test_pythons.py $(if $(TORCH),--torch)
 
 types: data ## Let mypy, and pyright if there is one, check a program that uses the installed package
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt mypy
+	@$(PIP) mypy
 	@$(BIN)/python tools/check_types.py
 
 docs: setup ## Build the site in _docs/
@@ -77,7 +86,7 @@ run: data ## Execute notebooks and store their outputs (one: make run NB=nbs/01_
 	@$(BIN)/python tools/build_readme.py
 
 bench: data ## Measure against the peers (installed first) and store the outputs of nbs/benchmarks.ipynb; some minutes
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
+	@$(PIP) -e '.[dev,bench]'
 	@$(BIN)/python tools/run_notebooks.py nbs/benchmarks.ipynb --flags bench
 
 export: setup ## Write fmnist_nb/ from the notebooks

@@ -24,7 +24,7 @@ setup(
     package_data={cfg['lib_path']: ['py.typed', '*.pyi', '*.mplstyle']},
     python_requires='>=' + cfg['min_python'],
     install_requires=cfg['requirements'].split(),
-    extras_require={'dev': cfg['dev_requirements'].split(), 'bench': cfg['bench_requirements'].split()},
+    extras_require={k: cfg[f'{k}_requirements'].split() for k in ('read', 'dev', 'bench')},
     entry_points={'console_scripts': cfg['console_scripts'].split(),
                   'nbdev': [f'{cfg["lib_name"]}={cfg["lib_path"]}._modidx:d']},
     zip_safe=False,

@@ -161,9 +161,24 @@ def test_pins_cover_what_is_needed():
     pins = dict(o.split('==') for o in (root/'constraints.txt').read_text().split() if '==' in o)
     norm = lambda o: re.sub('[-_.]+', '-', o).lower()
     pins = {norm(k): v for k,v in pins.items()}
-    for o in (cfg['requirements'] + ' ' + cfg['dev_requirements']).split():
+    toml = tomllib.loads((root/'pyproject.toml').read_text(encoding='utf-8'))
+    make = re.findall(r'\$\(PIP\) ([\w-]+)$', (root/'Makefile').read_text(encoding='utf-8'), re.M)
+    extras = ' '.join(cfg[f'{o}_requirements'] for o in ('read', 'dev', 'bench'))
+    assert len(make) >= 3
+    for o in f'{cfg["requirements"]} {extras}'.split() + make:
         r = Requirement(o)
         assert norm(r.name) in pins and pins[norm(r.name)] in r.specifier, o
+    assert toml['build-system']['requires'] == [f'setuptools=={pins["setuptools"]}'], 'an isolated build reads no constraints'
+
+@pytest.mark.skipif(not shutil.which('make'), reason='no make here')
+@pytest.mark.parametrize('folder', ['data', 'my data', '../my data', '/my data', '~/my data', 'file:///my%20data', 'https://there/data'])
+def test_make_hands_on_the_source(folder):
+    "`make` runs commands in several folders: a relative source becomes absolute, and spaces in its name stay"
+    def told(*args, **env):
+        env = {k: v for k,v in os.environ.items() if k!='FMNIST_NB_SOURCE'} | env
+        return run('make', '-s', '--eval', 'told: ; @printenv FMNIST_NB_SOURCE', 'told', *args, cwd=root, env=env).rstrip('\n')
+    want = folder if re.match('/|~|.*://', folder) else f'{root}/{folder}'
+    assert told(FMNIST_NB_SOURCE=folder) == told(f'FMNIST_NB_SOURCE={folder}') == want
 
 # What nbdev 3 looks for in [tool.nbdev]; it takes the rest from [project]
 nbdev_3 = set("""title lib_path nbs_path doc_path readme_nb recursive tst_flags clean_ids clear_all put_version_in_init update_pyproject

@@ -13,7 +13,7 @@ from fastcore.basics import first
 from fastcore.script import call_parse
 from nbdev.config import get_config
 from nbdev.doclinks import NbdevLookup, patch_name
-from nbdev.processors import FilterDefaults, exec_show_docs
+from nbdev.processors import FilterDefaults
 from nbdev.quarto import refresh_quarto_yml
 
 from site_pages import finish
@@ -73,16 +73,12 @@ def _api_entry(name, source_below):
     if not source_below: parts.append(f'```python\n{sig}\n```')
     return '\n\n'.join([*parts, ':::'])
 
-class Docs(FilterDefaults):
-    "nbdev's processing of a notebook for docs, less its running of cells: here the API entries come from the source"
-    def base_procs(self): return [o for o in super().base_procs() if o is not exec_show_docs]
-
 _double_link = re.compile(r'\[(\[`[^`]+`\]\([^)]*\))\]\([^)]*\)') # nbdev links a name that its author had linked
 
 def _process(path):
     "The notebook at `path` as the docs show it"
     nb = read_nb(path)
-    Docs()(nb)
+    FilterDefaults()(nb)
     for i,c in enumerate(nb.cells):
         if c.cell_type=='markdown': c.source = _double_link.sub(r'\1', c.source)
         m = c.cell_type=='code' and re.search(r'^show_doc\(([\w.]+)', c.source, flags=re.M)

@@ -1,5 +1,6 @@
-"Write README.md from nbs/index.ipynb: the same text with or without Quarto"
+"Write README.md from nbs/index.ipynb, with or without Quarto; tell the notebooks where Colab gets the library from"
 import base64, json, re, sys
+from configparser import ConfigParser
 from pathlib import Path
 from fastcore.script import call_parse
 
@@ -40,13 +41,21 @@ def readme(nb):
             parts += [_output(o, d, files) for o in c['outputs']]
     return '\n\n'.join(parts) + '\n', files
 
+def home():
+    "Where pip finds the code: settings.ini is the only place that knows"
+    ini = ConfigParser(delimiters=['='])
+    ini.read(root/'settings.ini', encoding='utf-8')
+    return '{git_url}@{branch}'.format(**ini['DEFAULT'])
+
 @call_parse
 def main(
     check:bool=False # Only say whether README.md is fresh, by the exit status?
 ):
-    "Write README.md from nbs/index.ipynb"
+    "Write README.md from nbs/index.ipynb, and into the first cell of each notebook where the code is at home"
     text,files = readme(json.loads((root/'nbs/index.ipynb').read_text(encoding='utf-8')))
     files[root/'README.md'] = text.encode()
+    for p in (root/'nbs').glob('[!_]*.ipynb'):
+        files[p] = re.sub(r'(%pip install -q .*?git\+)[^"\\\s]*', r'\1' + home(), p.read_text(encoding='utf-8')).encode()
     old = [p for p in images.glob('readme-*.png') if p not in files]
     stale = [p for p,b in files.items() if not p.exists() or p.read_bytes()!=b] + old
     if check: sys.exit(f'stale: {", ".join(p.relative_to(root).as_posix() for p in stale)}' if stale else 0)

@@ -19,7 +19,7 @@ print('{name} from', {name}.__file__)
 
 @call_parse
 def main(
-    fastcore:str='2.2.*', # Which release
+    fastcore:str='2.2.39', # Which release
 ):
     "Install the wheel and fastcore beside this environment, use both, and run the tests that need no notebook"
     pip = sys.executable, '-m', 'pip', 'install', '-q', '--disable-pip-version-check'

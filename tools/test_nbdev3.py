@@ -22,7 +22,7 @@ for k in nbdev_defaults.keys() & ini['DEFAULT'].keys():
 
 @call_parse
 def main(
-    nbdev:str='>=3,<4', # Which releases
+    nbdev:str='==3.3.26', # Which release; what it brings can't be in constraints.txt, which pins nbdev 2
 ):
     "Install nbdev 3 beside this environment, and let it export, clean and test a copy of the tree without settings.ini"
     with tempfile.TemporaryDirectory() as d:
