@@ -98,6 +98,18 @@ def test_written_is_read(path, data, gz):
     assert (got[0], got[1].typecode, got[1].tobytes()) == (tuple(shape), values.typecode, items)
     assert check_file(p.read_bytes(), path)
 
+@pytest.mark.parametrize('dtype', [torch.uint8, torch.int8, torch.int16, torch.int32, torch.float32, torch.float64])
+def test_a_tensor_keeps_its_type(path, dtype):
+    x = torch.tensor([[1,2,3], [-4,5,6]]).to(dtype).T
+    write_idx(path, x.shape, x)
+    shape,items = read_idx(path)
+    assert shape==(3,2) and torch.tensor(items, dtype=dtype).reshape(shape).equal(x)
+    assert np.dtype(items.typecode)==x.numpy().dtype
+
+@pytest.mark.parametrize('dtype', [torch.int64, torch.bool, torch.float16])
+def test_or_is_refused(path, dtype):
+    with pytest.raises(ValueError, match='B b h i f d'): write_idx(path, (3,), torch.ones(3, dtype=dtype))
+
 # -- IDX: lies about size are cheap to tell
 
 def costs(f):
