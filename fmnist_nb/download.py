@@ -6,14 +6,15 @@
 __all__ = ['DATASETS', 'TIMEOUT', 'Files', 'data_dir', 'DownloadError', 'download', 'fmnist_download']
 
 # %% ../nbs/00_download.ipynb #a77126fa
-import gzip,hashlib,http.client,io,json,os,re,sys,tempfile,time,urllib.error,urllib.parse,urllib.request,zlib
+import errno,gzip,hashlib,http.client,io,json,os,re,stat,sys,time,zlib
+import urllib.error,urllib.parse,urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated,NamedTuple
 from fastcore.imports import IN_NOTEBOOK
 from fastcore.script import call_parse
 from fastcore.xdg import xdg_cache_home
-from filelock import FileLock
+from filelock import FileLock,Timeout
 
 # %% ../nbs/00_download.ipynb #696335f5
 # Name of the data set -> file name -> SHA-256 of the decompressed bytes
@@ -143,20 +144,30 @@ def _sources(dataset):
     return ([f'{own}/{dataset}', own] if own else []) + _mirrors[dataset]
 
 # %% ../nbs/00_download.ipynb #34002837
-def _check(path, name, sha256):
-    "Raise `_Refused` unless the gzip file at `path` decompresses to what `sha256` and `name` promise"
-    size, h, got = _raw_size(name), hashlib.sha256(), 0
-    try:
-        with gzip.open(path) as f:
-            while got <= size and (b := f.read(min(2**20, size+1-got))):
+def _open_regular(path):
+    "The file at `path`, to read bytes from; `OSError` for a FIFO, device or folder, which may never end"
+    wait_not = getattr(os, 'O_NONBLOCK', 0) # to open a FIFO that nobody writes to would take for ever
+    f = open(path, 'rb', opener=lambda p,flags: os.open(p, flags|wait_not))
+    if stat.S_ISREG(os.fstat(f.fileno()).st_mode): return f
+    f.close()
+    raise OSError(errno.EINVAL, 'not a regular file', str(path))
+
+def _verify(path, name, sha256):
+    "Raise `_Refused` unless the gzip file at `path` inflates to what was published as `name`"
+    size,h,got = _raw_size(name),hashlib.sha256(),0
+    with _open_regular(path) as f, gzip.open(f) as unpacked:
+        packed = os.fstat(f.fileno()).st_size
+        if packed > size + 2**16: raise _Refused(f'too long: {packed:,} bytes for {size:,}')
+        try:
+            while got <= size and (b := unpacked.read(min(2**20, size+1-got))):
                 h.update(b)
                 got += len(b)
-    except EOFError: raise _Refused('truncated gzip file: it ends before its data do') from None
-    except gzip.BadGzipFile as e:
-        head = Path(path).read_bytes()[:24]
-        if not head.startswith(b'\x1f\x8b'): raise _Refused(f'not a gzip file: it begins with {head!r}') from None
-        raise _Refused(f'damaged gzip file: {e}') from None
-    except zlib.error as e: raise _Refused(f'damaged gzip file: {e}') from None
+        except EOFError: raise _Refused('truncated gzip file: it ends before its data do') from None
+        except (gzip.BadGzipFile, zlib.error) as e:
+            f.seek(0)
+            head = f.read(24)
+            if head[:2] == b'\x1f\x8b': raise _Refused(f'damaged gzip file: {e}') from None
+            raise _Refused(f'not a gzip file: it begins with {head!r}') from None
     found = f'{got:,}' if got<=size else f'more than {size:,}'
     if got != size: raise _Refused(f'wrong content: {found} bytes, expected {size:,}')
     found = h.hexdigest()
@@ -176,6 +187,30 @@ def data_dir(
     home = os.environ.get('FMNIST_NB_HOME')
     return (Path(home).expanduser() if home else xdg_cache_home()/'fmnist_nb')/_known(dataset)
 
+def _folder(dataset, folder):
+    "The folder that a caller means by `folder`, as a `Path`"
+    _known(dataset)
+    return data_dir(dataset) if folder is None else Path(folder).expanduser()
+
+# %% ../nbs/00_download.ipynb #9166ebec
+@contextmanager
+def _write_whole(path):
+    "A binary file to write to that becomes `path` when the block ends; or nothing is left of it"
+    path = Path(path)
+    if path.exists() and not (path.is_file() or path.is_symlink()):
+        raise OSError(errno.EINVAL, 'not a regular file', str(path))
+    part = path.with_name(f'.{path.name}.{os.urandom(4).hex()}.part')
+    f = open(part, 'xb') # x: not if anything is there, be it a link
+    try:
+        with f:
+            yield f
+            f.flush()
+            os.fsync(f.fileno())
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
 # %% ../nbs/00_download.ipynb #60b0b2a9
 @contextmanager
 def _progress(total, name, show):
@@ -186,63 +221,55 @@ def _progress(total, name, show):
     from tqdm.auto import tqdm
     with tqdm(total=total or None, desc=name, unit='B', unit_scale=True, leave=False, delay=1) as bar: yield bar.update
 
-def _fetch(source, name, sha256, dest, progress=False):
-    "Put file `name` from `source` in `dest`, checked and whole; raise `_Refused` and leave nothing if `source` won't do"
-    fd,tmp = tempfile.mkstemp(prefix=f'.{name}.', suffix='.part', dir=dest)
-    try:
-        with open(fd, 'wb') as f:
-            pieces = _pieces(source, name)
-            piece,total = next(pieces, (b'', 0))
-            with _progress(total, name, progress and _is_url(source)) as step:
-                while piece:
-                    f.write(piece)
-                    step(len(piece))
-                    piece,_ = next(pieces, (b'', 0))
-            f.flush()
-            os.fsync(f.fileno())
-        _check(tmp, name, sha256)
-        os.chmod(tmp, 0o644)  # mkstemp makes files that only their owner may read
-        os.replace(tmp, Path(dest)/name)
-    except BaseException:
-        os.unlink(tmp)
-        raise
+def _fetch(source, name, sha256, folder, progress=False):
+    "Put file `name` from `source` in `folder`, verified and whole; raise `_Refused` and leave nothing if `source` won't do"
+    with _write_whole(Path(folder)/name) as f:
+        pieces = _pieces(source, name)
+        piece,total = next(pieces, (b'', 0))
+        with _progress(total, name, progress and _is_url(source)) as step:
+            while piece:
+                f.write(piece)
+                step(len(piece))
+                piece,_ = next(pieces, (b'', 0))
+        f.flush()
+        _verify(f.name, name, sha256)
 
 # %% ../nbs/00_download.ipynb #1f296f06
-def _stamp(path, sha256):
+_verified = {} # path -> note, where a note can't be kept: verified at most once per process
+
+def _note(path, sha256):
     "What changes when somebody touches the file, size in bytes and time in nanoseconds; and what it should hold"
     s = os.stat(path)
+    if not stat.S_ISREG(s.st_mode): raise OSError(errno.EINVAL, 'not a regular file', str(path))
     return [s.st_size, s.st_mtime_ns, sha256]
 
-def _stamps(dest):
-    "The stamps of the files in `dest` that were found good"
+def _notes(folder):
+    "The notes about verified files that are kept in `folder`: file name -> note"
     try:
-        res = json.loads((Path(dest)/'verified.json').read_text())
+        with _open_regular(os.path.join(folder, 'verified.json')) as f: res = json.loads(f.read(2**16))
         return res if isinstance(res, dict) else {}
     except (OSError, ValueError, RecursionError): return {}
 
-def _note(dest, name, sha256):
-    "Remember that file `name` in `dest` holds what `sha256` says"
-    fd,tmp = tempfile.mkstemp(prefix='.verified.', suffix='.part', dir=dest)
-    try:
-        with open(fd, 'w') as f: json.dump(_stamps(dest) | {name: _stamp(Path(dest)/name, sha256)}, f)
-        os.chmod(tmp, 0o644)
-        os.replace(tmp, Path(dest)/'verified.json')
-    except BaseException:
-        os.unlink(tmp)
-        raise
-
 # %% ../nbs/00_download.ipynb #bef77194
-def _untouched(dest, digests):
-    "The names among `digests` (name -> SHA-256) of files in `dest` that nobody has touched since they were found good"
-    stamps = _stamps(dest)
-    def same(n, h):
-        try: return stamps.get(n) == _stamp(Path(dest)/n, h)
-        except OSError: return False
-    return {n for n,h in digests.items() if same(n, h)}
+def _is_verified(path, sha256):
+    "Is it noted that the file at `path`, as it is now, holds what `sha256` says?"
+    try: note = _note(path, sha256)
+    except OSError: return False
+    folder,name = os.path.split(os.path.abspath(path))
+    return note in (_notes(folder).get(name), _verified.get(os.path.join(folder, name)))
 
-def _passes(dest, name, sha256):
-    "Is file `name` in `dest` there, and good?"
-    try: _check(Path(dest)/name, name, sha256)
+def _note_verified(path, sha256):
+    "Note that the file at `path`, as it is now, holds what `sha256` says; only for the holder of the lock"
+    path = Path(os.path.abspath(path))
+    note = _note(path, sha256)
+    try:
+        with _write_whole(path.with_name('verified.json')) as f:
+            f.write(json.dumps(_notes(path.parent) | {path.name: note}).encode())
+    except OSError: _verified[str(path)] = note
+
+def _passes(path, name, sha256):
+    "Is a file at `path`, and does it inflate to what was published?"
+    try: _verify(path, name, sha256)
     except (OSError, _Refused): return False
     return True
 
@@ -257,12 +284,12 @@ def _advice(dataset):
     if dataset == 'fashion-mnist': res.append('or, on Debian and Ubuntu, install the package dataset-fashion-mnist')
     return 'What to do: ' + ',\n  '.join(res) + '.'
 
-def _get(name, sha256, dataset, sources, dest, dead, progress):
-    "Put file `name` in `dest` from the first of `sources` that will do; skip those in `dead`, which gave no answer"
+def _get(name, sha256, dataset, sources, folder, dead, progress):
+    "Put file `name` in `folder` from the first of `sources` that will do; skip those in `dead`, which gave no answer"
     tried = []
     for s in sources:
         if s not in dead:
-            try: return _fetch(s, name, sha256, dest, progress)
+            try: return _fetch(s, name, sha256, folder, progress)
             except _Refused as e:
                 tried.append((s, e))
                 no_answer = isinstance(e.__cause__, OSError) and not isinstance(e.__cause__, urllib.error.HTTPError)
@@ -273,39 +300,56 @@ def _get(name, sha256, dataset, sources, dest, dead, progress):
     raise DownloadError('\n'.join([start, *lines, _advice(dataset)]))
 
 # %% ../nbs/00_download.ipynb #2f401f0e
-def _sweep(dest, names):
-    "Delete what a process that was killed has left of `names` in `dest`; only for the holder of the lock"
-    for n in ('verified', *names):
-        for p in Path(dest).glob(f'.{n}.*.part'): p.unlink()
+_longest_wait = 600 # seconds that another process may hold the lock
+
+@contextmanager
+def _lock(folder):
+    "Be the only process that writes in `folder`; `DownloadError` if another one is for too long"
+    path = Path(folder)/'.lock'
+    lock = FileLock(path, mode=0o600) # whoever can open it can hold it: its owner alone
+    try: lock.acquire(timeout=_longest_wait)
+    except Timeout:
+        raise DownloadError(f'Another process has held the lock {path} for {_longest_wait} seconds.\n'
+                            'What to do: wait for it, end it, or name another folder in FMNIST_NB_HOME.') from None
+    try: yield
+    finally: lock.release()
+
+def _sweep(folder, names):
+    "Delete what a process that was killed has left of `names` in `folder`; only for the holder of the lock"
+    for n in names:
+        for p in Path(folder).glob(f'.{n}.{"[0-9a-f]"*8}.part'):
+            if not p.is_dir(): p.unlink()
 
 # %% ../nbs/00_download.ipynb #c99fa375
 def download(
     dataset:str='fashion-mnist', # A key of the dictionary DATASETS
-    dest:str|Path|None=None,     # Folder for the files; if not given, what data_dir says
+    folder:str|Path|None=None,   # Where to put the files; if not given, what data_dir says
     sources:list|None=None,      # Folders and base URLs to ask, in order; if not given, those listed above
     progress:bool=True           # Show a bar in a terminal or notebook while a transfer runs?
-)->Files: # The four paths, all checked
-    "Put the files of `dataset` in `dest`, checked by SHA-256; raises `DownloadError`, or `ValueError` for an unknown name"
-    names = DATASETS[_known(dataset)]
-    dest = data_dir(dataset) if dest is None else Path(dest).expanduser()
-    files = Files(*(dest/n for n in names))
-    if len(_untouched(dest, names)) == len(names): return files # the usual case: nothing to do
+)->Files: # The four paths, all verified
+    "Put the files of `dataset` in `folder`, verified by SHA-256; raises `DownloadError`, or `ValueError` for an unknown name"
+    folder = _folder(dataset, folder)
+    names = DATASETS[dataset]
+    files = Files(*(folder/n for n in names))
+    todo = [(f, h) for f,h in zip(files, names.values()) if not _is_verified(f, h)]
+    if not todo: return files # the usual case: nothing to do
     if sources is None: sources = _sources(dataset)
     elif isinstance(sources, (str, Path)): sources = [sources]
     try:
-        dest.mkdir(parents=True, exist_ok=True)
-        with FileLock(dest/'.lock'):
-            _sweep(dest, names)
-            good,dead = _untouched(dest, names), {}
-            for n,h in names.items():
-                if n in good: continue
-                if not _passes(dest, n, h): _get(n, h, dataset, sources, dest, dead, progress)
-                _note(dest, n, h)
+        folder.mkdir(parents=True, exist_ok=True)
+        with _lock(folder):
+            _sweep(folder, ['verified.json', *names])
+            dead = {}
+            for f,h in todo:
+                if _is_verified(f, h): continue # another process was quicker
+                if not _passes(f, f.name, h): _get(f.name, h, dataset, sources, folder, dead, progress)
+                _note_verified(f, h)
     except DownloadError: raise
     except OSError as e:
-        if all(_passes(dest, n, h) for n,h in names.items()): return files # a cache that may only be read
-        raise DownloadError(f'Cannot write in {dest}: {e.strerror or e}.\n'
-                            'What to do: make room, or name a folder that you may write to in FMNIST_NB_HOME.') from e
+        if not all(_passes(f, f.name, h) for f,h in todo):
+            raise DownloadError(f'Cannot write in {folder}: {e.strerror or e}.\n'
+                                'What to do: make room, or name a folder that you may write to in FMNIST_NB_HOME.') from e
+        for f,h in todo: _note_verified(f, h) # a cache that may only be read
     return files
 
 # %% ../nbs/00_download.ipynb #01a7ce13
@@ -318,14 +362,14 @@ except ImportError: _Dataset = Annotated[str, 'fashion-mnist or mnist', dict(opt
 @call_parse
 def fmnist_download(
     dataset:_Dataset='fashion-mnist', # fashion-mnist or mnist
-    dest:str=None # Folder for the files (default: the cache)
+    folder:str=None # Where to put the files (default: the cache)
 ):
     "Fetch the four files of a data set, check them, and say where they are"
     try:
-        files = download(dataset, dest=dest)
+        files = download(dataset, folder=folder)
         lines = [f'{dataset} in {files[0].parent}']
         for f,h in zip(files, DATASETS[dataset].values()):
-            _check(f, f.name, h)
+            _verify(f, f.name, h)
             lines.append(f'  {f.name:<28}{f.stat().st_size:>12,} bytes   SHA-256 of content {h[:8]}… ok')
         print('\n'.join(lines))
-    except (DownloadError, ValueError, _Refused) as e: sys.exit(f'fmnist_download: {e}')
+    except (OSError, ValueError, RuntimeError, _Refused) as e: sys.exit(f'fmnist_download: {e}')

@@ -5,147 +5,129 @@
 # %% auto #0
 __all__ = ['IdxDecodeError', 'idx_header', 'parse_idx', 'read_idx', 'write_idx']
 
+# %% ../nbs/01_idx.ipynb #d40dd4d7
+_types = {0x08:'B', 0x09:'b', 0x0B:'h', 0x0C:'i', 0x0D:'f', 0x0E:'d'} # code -> typecode
+
 # %% ../nbs/01_idx.ipynb #8a21a2cd
-import gzip, math, operator, os, secrets, struct, sys, zlib
+import gzip, io, math, operator, os, struct, sys, zlib
 from array import array
-from contextlib import nullcontext
 from pathlib import Path
 from typing import BinaryIO, Iterable
-
-# %% ../nbs/01_idx.ipynb #d40dd4d7
-_types = {0x08:'B', 0x09:'b', 0x0B:'h', 0x0C:'i', 0x0D:'f', 0x0E:'d'} # code on disk -> typecode of array and struct
-_names = dict(B='ubyte', b='byte', h='short', i='int', f='float', d='double')
-_codes = {tc:code for code,tc in _types.items()}
 
 # %% ../nbs/01_idx.ipynb #70db345d
 class IdxDecodeError(ValueError): "What was read is not a complete, correct IDX file"
 
-# %% ../nbs/01_idx.ipynb #2f564f2f
-def _bad(at, want, found): return IdxDecodeError(f'at byte {_count(at)}: expected {want}, found {found}')
-
-_end = 'the end of the input'
-
-def _count(n): return f'{n:,}' if n < 2**64 else f'about 2^{n.bit_length()-1}' # a lie can have thousands of digits
+def _count(n): return f'{n:,}' if n < 2**64 else f'about 2^{n.bit_length()-1}'
+def _bad(at, want, found):
+    return IdxDecodeError(f'at byte {_count(at)}: expected {want}, found {found}')
 
 # %% ../nbs/01_idx.ipynb #9e087f29
-def _read(fd, n, at):
-    "The next `n` bytes of `fd`, of which `at` have been read: fewer only where the input ends"
+def _read(fd, n, at, want=None):
+    "The `n` bytes of `fd` from byte `at` on; if not `want`, what is left of them will do"
     parts = []
     try:
-        while n>0 and (b := fd.read(n)): n -= len(b); parts.append(b)
+        while n>0 and (b := fd.read(n)): n -= len(b); at += len(b); parts.append(b)
     except (EOFError, zlib.error, gzip.BadGzipFile) as e:
         if isinstance(fd, gzip.GzipFile): at = fd.tell() # it knows how far it has unpacked
         raise _bad(at, 'an intact gzip stream', f'{type(e).__name__}: {e}') from e
-    if n and b is None: raise BlockingIOError('expected a file that waits for data, found one set to non-blocking')
+    if n and b is None: raise BlockingIOError('expected a file that waits for its data')
+    if n and want: raise _bad(at, want, 'the end of the input')
     return b''.join(parts)
 
 # %% ../nbs/01_idx.ipynb #ad2ac667
 def idx_header(
-    fd:BinaryIO, # file open for reading in binary mode, at the first byte of an IDX header
-)->tuple[str, tuple[int,...]]: # typecode as in array and struct, and the shape: the size of each axis
-    "Read an IDX header from `fd`, and nothing after it; raises `IdxDecodeError` if it is not one"
-    if not isinstance(fd.read(0), bytes): raise TypeError("expected a binary file, found text: open it with mode 'rb'")
-    magic = _read(fd, 4, 0)
-    if len(magic)<4: raise _bad(len(magic), '4 bytes of magic number', _end)
-    *zeros, code, rank = magic
-    if zeros==[0x1f,0x8b]: raise _bad(0, '00 00', '1f 8b, which is gzip: unpack it, or use read_idx')
-    if any(zeros): raise _bad(0, '00 00', magic[:2].hex(' '))
-    if code not in _types: raise _bad(2, 'a type, ' + ' '.join(f'{o:02x}' for o in _types), f'{code:02x}')
+    fd:BinaryIO, # open for reading in binary mode, at the first byte of an IDX header
+)->tuple[str, tuple[int,...]]: # typecode as in array and struct; size of each axis
+    "Read an IDX header, and nothing after it; raises `IdxDecodeError` if it is not one"
+    if fd.read(0)!=b'': raise TypeError("expected a binary file: open it with mode 'rb'")
+    *zeros, code, rank = _read(fd, 4, 0, '4 bytes of magic number')
+    if any(zeros):
+        gz = ', which is gzip: unpack it, or use read_idx' if zeros==[0x1f,0x8b] else ''
+        raise _bad(0, '00 00', bytes(zeros).hex(' ') + gz)
+    if code not in _types: raise _bad(2, 'a type, '+bytes(_types).hex(' '), f'{code:02x}')
     if rank<1: raise _bad(3, '1 to 255 axes', '0')
-    dims = _read(fd, 4*rank, 4)
-    if len(dims)<4*rank: raise _bad(4+len(dims), f'{rank} sizes of 4 bytes each', _end)
-    return _types[code], struct.unpack(f'>{rank}I', dims)
+    sizes = _read(fd, 4*rank, 4, f'{rank} sizes of 4 bytes each')
+    return _types[code], struct.unpack(f'>{rank}I', sizes)
 
 # %% ../nbs/01_idx.ipynb #9754f603
-_piece = 2**20 # bytes read at once: many items of any type, small beside a picture file
-
 def _items(fd, typecode, shape):
-    "The items that follow a header of `typecode` and `shape` in `fd`, once it is certain that nothing follows them"
+    "The items after a header of `typecode` and `shape` in `fd`, if nothing follows them"
     res, n, start = array(typecode), math.prod(shape), 4+4*len(shape)
     end = start + n*res.itemsize
-    for at in range(start, end, _piece):
-        size = min(_piece, end-at)
-        b = _read(fd, size, at)
-        if len(b)<size:
-            raise _bad(at+len(b), f'{_count(n)} items of type {typecode}, up to byte {_count(end)}', _end)
-        res.frombytes(b)
-    if more := _read(fd, 1, end): raise _bad(end, f'{_end} after {n:,} items', f'another byte, {more.hex()}')
+    want = f'{_count(n)} items of type {typecode}, up to byte {_count(end)}'
+    for at in range(start, end, 2**20): # in pieces, or a lie would cost memory
+        res.frombytes(_read(fd, min(2**20, end-at), at, want))
+    if b := _read(fd, 1, end): raise _bad(
+        end, f'the end of the input after {n:,} items', f'another byte, {b.hex()}')
     if sys.byteorder=='little': res.byteswap()
     return res
 
-# %% ../nbs/01_idx.ipynb #52f37fc4
 def parse_idx(
-    fd:BinaryIO, # file open for reading in binary mode, at the first byte of an IDX header; need not be seekable
+    fd:BinaryIO, # open for reading in binary mode, at an IDX header; need not be seekable
 )->array: # the items, flat, last axis fastest, in the byte order of this machine
-    "Read all of IDX data from `fd`; raises `IdxDecodeError` if it is short, long, damaged or something else"
+    "Read IDX data from `fd`; raises `IdxDecodeError` if it is short, long or damaged"
     return _items(fd, *idx_header(fd))
 
 # %% ../nbs/01_idx.ipynb #0a1ee853
 def read_idx(
-    path:str|os.PathLike, # IDX file, raw or compressed by gzip: told by its content, not its name
-)->tuple[tuple[int,...], array]: # the shape, and the items: flat, last axis fastest, native byte order
-    "Read the IDX file at `path`; raises `IdxDecodeError` unless it is whole and right, `OSError` if unreadable"
-    path = Path(path)
+    path:str|os.PathLike, # IDX file, raw or gzip: told by its content, not its name
+)->tuple[tuple[int,...], array]: # shape; items: flat, last axis fastest, native byte order
+    "Read an IDX file; raises `IdxDecodeError` if it is not whole and right, or `OSError`"
+    from fmnist_nb.download import _open_regular # not above: it imports the network, too
     try:
-        with open(path, 'rb') as f, gzip.open(f) if f.peek(1)[:1]==b'\x1f' else nullcontext(f) as fd:
-            typecode, shape = idx_header(fd)
-            size, n = os.fstat(f.fileno()).st_size, math.prod(shape)*array(typecode).itemsize
-            if 0 < 1032*size < n: # a pipe has the size 0
-                raise _bad(4+4*len(shape), f'{_count(n)} bytes of items', f'a file of {size:,} bytes, too small')
-            return shape, _items(fd, typecode, shape)
-    except IdxDecodeError as e: raise IdxDecodeError(f'{path.name}: {e}') from e.__cause__
-
-# %% ../nbs/01_idx.ipynb #8bb5987c
-def _row(values):
-    "`values` as one row, in C order, and their typecode; as they are, and None, if they are no buffer"
-    try: view = memoryview(values)
-    except TypeError: return values, None
-    try: return memoryview(view.tobytes()).cast(view.format), view.format
-    except ValueError as e: raise ValueError(f'expected numbers of a native type, found {view.format!r}') from e
+        with _open_regular(path) as f:
+            start, size = io.BytesIO(f.read(2**17)), os.fstat(f.fileno()).st_size
+            unpack = gzip.open if start.getvalue()[:1]==b'\x1f' else lambda fd: fd
+            typecode, shape = idx_header(unpack(start))
+            n = math.prod(shape)*array(typecode).itemsize
+            if not (n <= 1032*size and size <= n + n//8 + 2**17):
+                want = f'a file that holds {_count(n)} bytes of items'
+                raise _bad(4+4*len(shape), want, f'one of {size:,} bytes')
+            f.seek(0)
+            fd = unpack(f)
+            return shape, _items(fd, *idx_header(fd))
+    except IdxDecodeError as e: # the name may hold escapes, which are not for the terminal
+        raise IdxDecodeError(f'{repr(Path(path).name)[1:-1]}: {e}') from e.__cause__
 
 # %% ../nbs/01_idx.ipynb #1e9c8d2a
-def _flat(values, typecode):
-    "`values` as a flat `array` of `typecode`, or else of the type that they already have"
-    row, own = _row(values)
-    typecode = typecode or own or 'B'
-    if typecode not in _codes:
-        raise ValueError(f'expected one of the types {" ".join(_codes)}, found {typecode!r}: choose with typecode=')
-    try: return array(typecode, row.tobytes() if own==typecode else row)
-    except (TypeError, ValueError, OverflowError) as e:
-        raise ValueError(f'expected a flat row of numbers that fit {typecode!r}, {_names[typecode]}, found: {e}') from e
-
-# %% ../nbs/01_idx.ipynb #b72b08d7
-def _fit(shape, n):
-    "`shape` as a tuple of ints, if the format can hold it and it holds `n` items"
-    shape = tuple(map(operator.index, shape))
-    if not (0<len(shape)<256 and all(0<=o<2**32 for o in shape)):
-        raise ValueError(f'expected a shape of 1 to 255 sizes from 0 to 2^32-1, found {shape}')
-    if math.prod(shape)!=n: raise ValueError(f'expected {math.prod(shape):,} values for the shape {shape}, found {n:,}')
-    return shape
-
-# %% ../nbs/01_idx.ipynb #45c9c306
-def _dump(f, gz, shape, items):
-    "Write IDX data to `f`, through gzip if `gz`"
-    with gzip.GzipFile('', 'wb', 6, f, mtime=0) if gz else nullcontext(f) as fd:
-        fd.write(struct.pack(f'>4B{len(shape)}I', 0, 0, _codes[items.typecode], len(shape), *shape))
-        for i in range(0, len(items), _piece):
-            piece = items[i:i+_piece]
-            if sys.byteorder=='little': piece.byteswap()
-            fd.write(piece)
+def _to_array(values, typecode):
+    "`values` as a flat `array`, in C order, of `typecode`, else of their own type, else B"
+    if hasattr(values, '__array__'): values = values.__array__()
+    try: view = memoryview(values)
+    except TypeError: own = None
+    else: values, own = view.tobytes(), view.format
+    typecode, known = typecode or own or 'B', ' '.join(_types.values())
+    if typecode not in _types.values(): raise ValueError(
+        f'expected one of the types {known}, found {typecode!r}: choose with typecode=')
+    try:
+        if own not in (None, typecode): values = memoryview(values).cast(own)
+        if typecode=='f'!=own: # struct refuses 1e300, which array would make infinite
+            values = (struct.unpack('=f', struct.pack('=f', v))[0] for v in values)
+        return array(typecode, values)
+    except (TypeError, ValueError, OverflowError, struct.error) as e:
+        raise ValueError(f'expected flat numbers that fit {typecode!r}, found: {e}') from e
 
 # %% ../nbs/01_idx.ipynb #5b492c32
 def write_idx(
     path:str|os.PathLike, # where to write; compressed by gzip if its name ends in .gz
     shape:Iterable[int], # size of each axis: 1 to 255 sizes from 0 to 2^32-1
-    values, # as many numbers as the shape holds, last axis fastest: a buffer of any rank, or a flat iterable
-    typecode:str=None, # B, b, h, i, f or d, as in array and struct; by default that of the buffer, B if it is none
+    values, # numbers, last axis fastest: a buffer or tensor of any rank, or a flat iterable
+    typecode:str=None, # B, b, h, i, f or d, as in array; else that of `values`, else B
 )->Path: # the path written
-    "Write `values` as an IDX file of `shape` at `path`, atomically; raises `ValueError` if they do not fit"
-    path, items = Path(path), _flat(values, typecode)
-    shape = _fit(shape, len(items))
-    part = path.with_name(f'.{secrets.token_hex(8)}.part')
-    try:
-        with open(part, 'xb') as f: _dump(f, path.suffix.lower()=='.gz', shape, items)
-        os.replace(part, path)
-    finally: part.unlink(missing_ok=True)
-    return path
+    "Write an IDX file, whole or not at all; raises `ValueError` for a misfit, or `OSError`"
+    from fmnist_nb.download import _write_whole
+    shape, items = tuple(map(operator.index, shape)), _to_array(values, typecode)
+    if not (0<len(shape)<256 and all(0<=o<2**32 for o in shape)):
+        raise ValueError(f'expected 1 to 255 sizes from 0 to 2^32-1, found shape {shape}')
+    if (n := math.prod(shape))!=len(items):
+        raise ValueError(f'expected {n:,} values for shape {shape}, found {len(items):,}')
+    code = dict(zip(_types.values(), _types))[items.typecode]
+    if sys.byteorder=='little': items.byteswap()
+    dims = struct.pack(f'>4B{len(shape)}I', 0, 0, code, len(shape), *shape)
+    data, target = b''.join((dims, items)), Path(path).resolve() # a link stays a link
+    if Path(path).suffix.lower()=='.gz': data = gzip.compress(data, 6, mtime=0)
+    with _write_whole(target) as f:
+        if target.exists() and hasattr(os, 'fchmod'): # the rights stay, too
+            os.fchmod(f.fileno(), target.stat().st_mode & 0o777)
+        f.write(data)
+    return Path(path)

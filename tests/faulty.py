@@ -238,7 +238,7 @@ def snapshot(folder, leave):
 
 base = None # URL of the server
 
-def fetch(dest, how='good'): download('tiny', dest=dest, sources=[f'{base}/{how}'])
+def fetch(dest, how='good'): download('tiny', folder=dest, sources=[f'{base}/{how}'])
 
 def load(dest):
     "`load_data` of `tiny` in `dest`, and is it right?"
@@ -325,7 +325,7 @@ def steps(dest, what):
     "`kill -9` before the first file operation, before the second, and so on until one run comes to its end"
     f,stage,again = job(what, dest)
     kinds = {'open', 'os.rename', 'os.remove', 'os.mkdir', 'os.chmod', 'os.listdir', 'os.scandir', 'fcntl.flock',
-             'tempfile.mkstemp', 'socket.connect'}
+             'socket.connect'}
     n = stray = 0
     while True:
         stage()

@@ -98,6 +98,18 @@ def test_written_is_read(path, data, gz):
     assert (got[0], got[1].typecode, got[1].tobytes()) == (tuple(shape), values.typecode, items)
     assert check_file(p.read_bytes(), path)
 
+@pytest.mark.parametrize('dtype', [torch.uint8, torch.int8, torch.int16, torch.int32, torch.float32, torch.float64])
+def test_a_tensor_keeps_its_type(path, dtype):
+    x = torch.tensor([[1,2,3], [-4,5,6]]).to(dtype).T
+    write_idx(path, x.shape, x)
+    shape,items = read_idx(path)
+    assert shape==(3,2) and torch.tensor(items, dtype=dtype).reshape(shape).equal(x)
+    assert np.dtype(items.typecode)==x.numpy().dtype
+
+@pytest.mark.parametrize('dtype', [torch.int64, torch.bool, torch.float16])
+def test_or_is_refused(path, dtype):
+    with pytest.raises(ValueError, match='B b h i f d'): write_idx(path, (3,), torch.ones(3, dtype=dtype))
+
 # -- IDX: lies about size are cheap to tell
 
 def costs(f):
@@ -112,6 +124,7 @@ def costs(f):
     finally: tracemalloc.stop()
 
 head = lambda *shape: struct.pack(f'>HBB{len(shape)}I', 0, 8, len(shape), *shape)
+ten = gzip.compress(head(10) + bytes(10), mtime=0)
 lies = {
     '2^40 items in 1 KB': head(2**20, 2**20) + bytes(1000),
     '2^40 doubles in 1 KB': b'\0\0\x0e\2' + head(2**20, 2**20)[4:] + bytes(1000),
@@ -125,7 +138,11 @@ lies = {
     'bomb of 64 MB with a bad type': gzip.compress(b'\0\0\x0a\1' + bytes(2**26)),
     'bomb in a bomb': gzip.compress(gzip.compress(bytes(2**26))),
     '1,000 empty gzip members': gzip.compress(b'', mtime=0)*1000,
-    'a gzip header without an end': b'\x1f\x8b\x08\x08' + bytes(6) + b'x'*100_000}
+    'a gzip header without an end': b'\x1f\x8b\x08\x08' + bytes(6) + b'x'*100_000,
+    'a gzip file name of 20 MB': ten[:3] + b'\x08' + ten[4:10] + b'x'*20_000_000 + b'\0' + ten[10:],
+    '1,000,000 empty gzip members': gzip.compress(b'', mtime=0)*1_000_000 + ten,
+    '1,000,000 behind 10 items': ten + gzip.compress(b'', mtime=0)*1_000_000,
+    '20 MB of zeros behind 10 items': ten + bytes(20_000_000)}
 
 @pytest.mark.parametrize('lie', lies)
 def test_lies_are_cheap(lie, path):

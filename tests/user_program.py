@@ -24,7 +24,7 @@ from fmnist_nb.tensors import FashionMNIST, Split, Splits, load_data, show_image
 def files_and_bytes() -> None:
     assert_type(DATASETS, dict[str, dict[str, str]])
     assert_type(data_dir('mnist'), Path)
-    try: files = download(progress=False, dest=None, sources=None)
+    try: files = download(progress=False, folder=None, sources=None)
     except DownloadError as e: raise SystemExit(str(e)) from e
     assert_type(files, Files)
     assert_type(files.train_images, Path)

@@ -36,7 +36,7 @@ def main(
         env = os.environ | {'PYTHONPATH': path, 'PYTHONDONTWRITEBYTECODE': '1', 'MPLBACKEND': 'agg'}
         try:
             run(sys.executable, '-W', 'error', '-c', use, env=env, cwd=d)
-            more = dict(fmnist_download=['fashion-mnist', '--dest', 'data'], fmnist_compare=['Dress', 'Coat', '--norm', 'l2'])
+            more = dict(fmnist_download=['fashion-mnist', '--folder', 'data'], fmnist_compare=['Dress', 'Coat', '--norm', 'l2'])
             for o in scripts: run(sys.executable, d/'lib'/'bin'/o, *more.get(o, ()), env=env, cwd=d)
             shutil.rmtree(d/'tree'/name) # the tests see what is installed
             tests = 'tests/test_fuzz.py', 'tests/test_faults.py'
