@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest, random2, torch
 from hypothesis import HealthCheck, given, settings, strategies as st
+from sympy.ntheory import discrete_log
+from sympy.ntheory.modular import solve_congruence
 
 from idx_oracle import check_file, check_stream, inputs, typecodes, types
 from fmnist_nb.chunks import chunks
 from fmnist_nb.idx import IdxDecodeError, parse_idx, read_idx, write_idx
 from fmnist_nb.matrix import Matrix
-from fmnist_nb.rng import BLOCK, PERIOD, WichmannHill, draws_between, first_state, state_after, step, wheels
+from fmnist_nb.rng import MODULI, MULTIPLIERS, PERIOD, WichmannHill, get_state, rand, seed
 from fmnist_nb.similarity import NearestMean, class_means, confusion_matrix, l1_norm, l2_norm
 
 settings.register_profile('fuzz', deadline=None, database=None, derandomize=True, max_examples=200,
@@ -316,15 +318,16 @@ seeds = st.one_of(st.integers(-2**70, 2**70), st.integers(0, 3*10**13))
 @given(seeds, st.integers(0, 30), st.integers(0, 3*10**13))
 def test_wichmann_hill(a, n, far):
     ours,theirs = WichmannHill(a),random2.WichmannHill(a)
-    assert ours.getstate()[1] == theirs.getstate()[1] == first_state(a)
+    seed(a)
+    assert ours.getstate()[1] == theirs.getstate()[1] == get_state()
     assert [ours.random() for _ in range(n)] == [theirs.random() for _ in range(n)]
-    ours.jump(far)
+    ours.advance(far)
     theirs.jumpahead(far)
     assert [ours.random() for _ in range(3)] == [theirs.random() for _ in range(3)]
-    assert ours.jump(-far-3).getstate()[1] == WichmannHill(a).jump(n).getstate()[1]
-    assert ours.jump(PERIOD).getstate()[1] == WichmannHill(a).jump(n).getstate()[1]
+    assert ours.advance(-far-3).getstate()[1] == WichmannHill(a).advance(n).getstate()[1]
+    assert ours.advance(PERIOD).getstate()[1] == WichmannHill(a).advance(n).getstate()[1]
 
-blocks = st.one_of(st.integers(0, 40), st.integers(BLOCK-2, BLOCK+2), st.tuples(st.integers(0, 5), st.integers(0, 5)))
+blocks = st.one_of(st.integers(0, 40), st.integers(16382, 16386), st.tuples(st.integers(0, 5), st.integers(0, 5)))
 
 @settings(max_examples=60)
 @given(seeds, st.lists(blocks, max_size=5))
@@ -340,10 +343,10 @@ def test_blocks_and_single_draws_are_one_stream(a, shapes):
 
 @pytest.mark.parametrize('d', range(3))
 def test_blocks_where_the_wheels_come_round(d):
-    state = tuple(w.values[w.p-2-d] for w in wheels())
+    state = tuple(pow(g, -1-d, p) for g,p in zip(MULTIPLIERS, MODULI))
     ours,theirs = WichmannHill(0),random2.WichmannHill(0)
     for w in (ours, theirs): w.setstate((1, state, None))
-    assert ours.rand(2*BLOCK+7).tolist() == [theirs.random() for _ in range(2*BLOCK+7)]
+    assert ours.rand(2*16384+7).tolist() == [theirs.random() for _ in range(2*16384+7)]
     assert ours.random() == theirs.random()
 
 @given(seeds, st.integers(0, 50), st.sampled_from([torch.float32, torch.float16, torch.bfloat16]))
@@ -355,12 +358,10 @@ def test_short_draws_are_below_1(a, n, dtype):
 def test_a_draw_just_below_1_stays_below_1():
     "A state whose draw rounds to 1 in float32"
     for a in range(300_000):
-        state = first_state(a*7919)
-        if step(state)[1] > 1 - 2**-17: break
-    w = WichmannHill(0)
-    w.setstate((1, state, None))
-    for dtype in (torch.float16, torch.bfloat16): assert w.jump(0).rand(1, dtype=dtype) < 1 and w.jump(-1)
-    assert torch.tensor(step(state)[1]).to(torch.bfloat16) == 1 # the plain way
+        seed(a*7919)
+        if (u := rand()) > 1 - 2**-17: break
+    for dtype in (torch.float16, torch.bfloat16): assert WichmannHill(a*7919).rand(1, dtype=dtype) < 1
+    assert torch.tensor(u).to(torch.bfloat16) == 1 # the plain way
 
 @given(seeds, st.integers(0, 20), st.integers(0, 3))
 def test_states_travel(a, n, between):
@@ -372,21 +373,27 @@ def test_states_travel(a, n, between):
     want = [w.random(), w.gauss(), w.gauss(), w.random()]
     for o in again: assert [o.random(), o.gauss(), o.gauss(), o.random()] == want
     w.gauss()
-    assert w.jump(n).getstate()[2] is None # what was put aside belongs to the past
+    assert w.advance(n).getstate()[2] is None # what was put aside belongs to the past
 
-@given(seeds, st.integers(1, 12), st.integers(1, 10**6), st.integers(0, 1000))
+def draws_between(a, b):
+    "How many draws lead from state `a` to state `b`: by other people's discrete logarithms and remainders"
+    moved = [(discrete_log(p, t*pow(s, -1, p) % p, g), p-1) for s,t,g,p in zip(a, b, MULTIPLIERS, MODULI)]
+    return solve_congruence(*moved)[0]
+
+@settings(max_examples=60)
+@given(seeds, st.integers(1, 12), st.integers(1, 10**11), st.integers(0, 1000))
 def test_spawned_streams_are_disjoint(a, k, draws, n):
-    w = WichmannHill(a)
-    w.jump(n)
-    streams = [w, *w.spawn(k, draws)]
-    assert streams[0].room >= draws and len({s.room for s in streams}) == 1
-    starts = [s.getstate()[1] for s in streams]
-    for i,s in enumerate(streams):
-        for j,t in enumerate(starts):
-            if i!=j: assert (d := draws_between(starts[i], t)) is None or d >= s.room
+    w = WichmannHill(a).advance(n)
+    root = w.getstate()[1]
+    streams = [*w.spawn(k, draws), *w.spawn(1, draws)]
+    assert min(s.remaining for s in streams) >= draws
+    some = sorted((draws_between(root, s.getstate()[1]), s.remaining) for s in [w, *streams])
+    assert all(i+m <= j for (i,m),(j,_) in zip(some, some[1:])) and sum(some[-1]) <= PERIOD
 
+@settings(max_examples=60)
 @given(seeds, st.integers(0, 10**12))
-def test_distance_between_states(a, n):
-    s = first_state(a)
-    assert draws_between(s, state_after(s, n)) == n
-    assert state_after(state_after(s, n), -n) == s
+def test_advance_and_remaining(a, n):
+    w = WichmannHill(a)
+    root = w.getstate()[1]
+    assert draws_between(root, w.advance(n).getstate()[1]) == n == PERIOD - w.remaining
+    assert w.advance(-n).getstate()[1] == root and w.remaining == PERIOD

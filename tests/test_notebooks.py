@@ -228,8 +228,8 @@ api = dict(
                'pair_accuracy(a,b,norm) pairwise_accuracy(norm) confusion_matrix(y_true,y_pred) '
                'nearest_neighbors(refs,x,k) kmeans(x,start,steps) prototypes(x,y,per_class) fmnist_compare',
     rng='seed(a) rand() get_state() WichmannHill WichmannHill.random WichmannHill.getstate WichmannHill.setstate '
-        'WichmannHill.jump(self,n) WichmannHill.spawn(self,k) WichmannHill.rand(self,size,dtype,device,out) '
-        'WichmannHill.randn worker_init_fn fmnist_rng')
+        'WichmannHill.advance(self,n) WichmannHill.spawn(self,k) WichmannHill.rand(self,size,dtype,device,out) '
+        'WichmannHill.randn WichmannHill.remaining fork_safe(rng) worker_init_fn fmnist_rng')
 listed = [(m, *re.fullmatch(r'([\w.]+)(?:\((.*)\))?', o).groups()) for m,names in api.items() for o in names.split()]
 
 @pytest.mark.parametrize('module, name, params', listed, ids=[f'{m}.{n}' for m,n,_ in listed])

@@ -15,8 +15,7 @@ from fmnist_nb.chunks import chunks, index_to_label, label_names, load_lists
 from fmnist_nb.download import DATASETS, TIMEOUT, DownloadError, Files, data_dir, download
 from fmnist_nb.idx import IdxDecodeError, idx_header, parse_idx, read_idx, write_idx
 from fmnist_nb.matrix import Matrix
-from fmnist_nb.rng import (BLOCK, MODULI, MULTIPLIERS, PERIOD, Wheel, WichmannHill, draws_between, first_state, fork_safe, get_state,
-    plot_speeds, rand, seconds_per_number, seed, state_after, step, wheels, worker_init_fn)
+from fmnist_nb.rng import MODULI, MULTIPLIERS, PERIOD, WichmannHill, fork_safe, get_state, rand, seed, worker_init_fn
 from fmnist_nb.similarity import (NearestMean, NotFittedError, PairAccuracy, class_means, confusion_matrix, kmeans, l1_norm, l2_norm,
     most_wrong, nearest_neighbors, pair_accuracy, pairwise_accuracy, plot_pair, prototypes, vote)
 from fmnist_nb.tensors import FashionMNIST, Split, Splits, load_data, show_image, show_images
@@ -112,25 +111,19 @@ def random_numbers() -> None:
     seed(42)
     assert_type(rand(), float)
     assert_type(get_state(), tuple[int, int, int] | None)
-    state,u = step(first_state(42))
-    assert_type(state, tuple[int, int, int])
-    assert_type(u, float)
-    assert_type(draws_between(state, state_after(state, 10)), int | None)
-    assert_type(PERIOD + BLOCK + TIMEOUT + MODULI[0]*MULTIPLIERS[2], int)
-    assert_type(wheels()[0], Wheel)
+    assert_type(PERIOD + TIMEOUT + MODULI[0]*MULTIPLIERS[2], int)
     w = fork_safe(WichmannHill(42))
     assert_type(w, WichmannHill)
     rng: random.Random = w
     name: str = w.choice(label_names)
-    w.seed('again')
+    w.seed('again', version=2)
     w.setstate(w.getstate())
-    assert_type(w.jump(10).room, int)
+    assert_type(w.advance(10), WichmannHill)
+    assert_type(w.remaining, int)
     assert_type(w.rand(784, 10, dtype=torch.float32), Tensor)
     assert_type(w.randn(3, out=torch.empty(3)), Tensor)
     assert_type(w.spawn(2), list[WichmannHill])
     DataLoader(FashionMNIST(), num_workers=1, worker_init_fn=worker_init_fn)
-    times = seconds_per_number({'ours': lambda n: lambda: w.rand(n)}, [10, 100], repeats=1)
-    assert_type(plot_speeds(times), matplotlib.axes.Axes)
 
 if __name__ == '__main__':
     for f in (files_and_bytes, pieces, tensors, similarity, random_numbers): f()
