@@ -342,5 +342,5 @@ def fmnist_download(
             _verify(f, f.name, h)
             size = f'{f.stat().st_size:,} bytes'
             print(f'  {f.name:<28}{size:>18}   SHA-256 of content {h[:8]}… ok')
-    except (OSError, ValueError, RuntimeError, _Refused) as e:
-        sys.exit(f'fmnist_download: {e}')
+    except _Refused as e: sys.exit(f'fmnist_download: {f}: {e}. Delete it and try again.')
+    except (OSError, ValueError, RuntimeError) as e: sys.exit(f'fmnist_download: {e}')
