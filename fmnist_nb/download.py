@@ -152,7 +152,7 @@ _patience = 600 # seconds that another process may hold the lock
 @contextmanager
 def _lock(folder):
     "Be the only process to write in `folder`; `DownloadError` if another is for too long"
-    lock = FileLock(folder/'.lock', _patience, 0o600) # who may open it can hold it
+    lock = FileLock(Path(folder)/'.lock', _patience, 0o600) # who opens it can hold it
     try: lock.acquire()
     except Timeout: raise DownloadError(
         f'Another process has held the lock {lock.lock_file} for {_patience} seconds.\n'
@@ -162,8 +162,9 @@ def _lock(folder):
 
 def _sweep(folder, names):
     "Delete what killed processes have left of `names` in `folder`; under the lock"
-    for p in (p for n in names for p in folder.glob(f'.{n}.{"[0-9a-f]"*8}.part')):
-        if not p.is_dir(): p.unlink()
+    for n in names:
+        for p in Path(folder).glob(f'.{n}.{"[0-9a-f]"*8}.part'):
+            if not p.is_dir(): p.unlink()
 
 # %% ../nbs/00_download.ipynb #ffc8f82d
 _mirrors = {
