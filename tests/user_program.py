@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 from fmnist_nb.chunks import chunks, index_to_label, label_names, load_lists
-from fmnist_nb.download import DATASETS, TIMEOUT, DownloadError, Files, data_dir, download
+from fmnist_nb.download import DATASETS, DownloadError, Files, data_dir, download
 from fmnist_nb.idx import IdxDecodeError, idx_header, parse_idx, read_idx, write_idx
 from fmnist_nb.matrix import Matrix
 from fmnist_nb.rng import MODULI, MULTIPLIERS, PERIOD, WichmannHill, fork_safe, get_state, rand, seed, worker_init_fn
@@ -111,7 +111,7 @@ def random_numbers() -> None:
     seed(42)
     assert_type(rand(), float)
     assert_type(get_state(), tuple[int, int, int] | None)
-    assert_type(PERIOD + TIMEOUT + MODULI[0]*MULTIPLIERS[2], int)
+    assert_type(PERIOD + MODULI[0]*MULTIPLIERS[2], int)
     w = fork_safe(WichmannHill(42))
     assert_type(w, WichmannHill)
     rng: random.Random = w
