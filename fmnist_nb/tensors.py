@@ -35,8 +35,8 @@ def _picture(im):
     if a.ndim==3 and a.shape[-1]==1: a = a[...,0]
     if 0 in a.shape or a.ndim not in (2,3) or (a.ndim==3 and a.shape[-1] not in (3,4)):
         raise ValueError('expected one picture: (rows, columns), with or without an axis '
-                         f'of 1, 3 or 4 channels; found shape {shape}. For several pictures '
-                         'there is show_images.')
+                         f'of 1, 3 or 4 channels; found shape {shape}. For several there '
+                         'is show_images.')
     return a
 
 # %% ../nbs/04_tensors.ipynb #ca066d08
@@ -46,7 +46,7 @@ def show_image(
     ax=None,                  # Axes of matplotlib to draw on; a new figure if not given
     figsize:tuple=(2.2, 2.4), # Width and height of a new figure, in inches
     **kwargs                  # Passed on to imshow, such as cmap='viridis', vmin=0, vmax=1
-): # The axes with the picture
+)->object: # The axes with the picture, of matplotlib
     "Draw `im`, integers from 0 to 255, floats from least to greatest; or `ValueError`"
     import matplotlib.pyplot as plt # here, so that code that draws nothing doesn't wait for it
     a = _picture(im)
@@ -215,13 +215,13 @@ class FashionMNIST(Dataset):
 
 # %% ../nbs/04_tensors.ipynb #30f796dc
 @patch(as_prop=True)
-def raw_folder(self:FashionMNIST)->str:
+def raw_folder(self:FashionMNIST)->str: # root/FashionMNIST/raw, or our cache
     "The folder of the files"
     if self.root is None: return str(data_dir(self._dataset))
     return os.path.join(self.root, type(self).__name__, 'raw')
 
 @patch(as_prop=True)
-def processed_folder(self:FashionMNIST)->str:
+def processed_folder(self:FashionMNIST)->str: # root/FashionMNIST/processed
     "The folder in which torchvision once kept decoded files; not used"
     return os.path.join(os.path.dirname(self.raw_folder), 'processed')
 
@@ -231,12 +231,12 @@ def class_to_idx(self:FashionMNIST)->dict: # {'T-shirt/top': 0, ...}
     "The number of each class"
     return {c: i for i,c in enumerate(self.classes)}
 
-# %% ../nbs/04_tensors.ipynb #9a4e7535
+# %% ../nbs/04_tensors.ipynb #9cf4b9cb
 @patch
 def __len__(self:FashionMNIST): return len(self.data)
 
 @patch
-def extra_repr(self:FashionMNIST)->str:
+def extra_repr(self:FashionMNIST)->str: # 'Split: Train' or 'Split: Test'
     "What `repr` says besides number, place and transforms"
     return f'Split: {"Train" if self.train is True else "Test"}'
 
@@ -248,12 +248,13 @@ def __repr__(self:FashionMNIST):
     if self.transforms is not None: body.append(repr(self.transforms))
     return '\n    '.join([f'Dataset {type(self).__name__}', *body])
 
-# %% ../nbs/04_tensors.ipynb #c730dbd1
+# %% ../nbs/04_tensors.ipynb #89da509b
 def _renamed(old, new):
-    def get(self):
+    def get(self)->Tensor: # What the new name gives
         warnings.warn(f'{old} has been renamed {new}', stacklevel=2)
         return getattr(self, new)
-    setattr(FashionMNIST, old, property(get, doc=f'The old name of `{new}`'))
+    get.__doc__ = f'The old name of `{new}`'
+    setattr(FashionMNIST, old, property(get))
 
 for _s in 'train','test':
     _renamed(f'{_s}_data', 'data')

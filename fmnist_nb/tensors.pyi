@@ -9,7 +9,7 @@ import torch
 
 __all__ = ['show_image', 'Split', 'Splits', 'load_data', 'FashionMNIST', 'MNIST', 'show_images']
 
-def show_image(im: Any, title: str | None=None, ax: Any=None, figsize: tuple[Any, ...]=(2.2, 2.4), **kwargs: Any) -> Any: ...
+def show_image(im: Any, title: str | None=None, ax: Any=None, figsize: tuple[Any, ...]=(2.2, 2.4), **kwargs: Any) -> object: ...
 class Split(NamedTuple):
     x: Tensor
     y: Tensor
