@@ -8,6 +8,7 @@ __all__ = ['show_image', 'Split', 'Splits', 'load_data', 'FashionMNIST', 'MNIST'
 # %% ../nbs/04_tensors.ipynb #6c56966a
 import copy,hashlib,math,os,struct,warnings
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.context import get_spawning_popen
 from pathlib import Path
 from typing import NamedTuple
 import numpy as np
@@ -225,13 +226,11 @@ def processed_folder(self:FashionMNIST)->str: # root/FashionMNIST/processed
     "The folder in which torchvision once kept decoded files; not used"
     return os.path.join(os.path.dirname(self.raw_folder), 'processed')
 
-# %% ../nbs/04_tensors.ipynb #8daf28f5
 @patch(as_prop=True)
 def class_to_idx(self:FashionMNIST)->dict: # {'T-shirt/top': 0, ...}
     "The number of each class"
     return {c: i for i,c in enumerate(self.classes)}
 
-# %% ../nbs/04_tensors.ipynb #9cf4b9cb
 @patch
 def __len__(self:FashionMNIST): return len(self.data)
 
@@ -267,17 +266,33 @@ def __getitem__(self:FashionMNIST,
 )->tuple: # (picture, label) after transforms; a smaller dataset for anything but one number
     "Item `i`, or a dataset of the items `i`. Raises `IndexError`."
     if isinstance(i, (slice,list)) or getattr(i, 'ndim', 0):
-        res,parts = copy.copy(self),(self.data[i], self.targets[i])
-        res.data,res.targets = (t.clone() if isinstance(t, Tensor) else t for t in parts)
+        res = copy.copy(self)
+        res.data,res.targets = self.data[i],self.targets[i]
         return res
     im,label = Image.fromarray(np.asarray(self.data[i])),int(self.targets[i])
     return _Transforms(self.transform, self.target_transform)(im, label)
 
+# %% ../nbs/04_tensors.ipynb #7e0e7526
+def _compact(t):
+    "`t`, or a copy of it if it is a small view of something large"
+    large = isinstance(t, Tensor) and t.untyped_storage().nbytes() > 2*t.nbytes + 1000
+    return t.clone() if large else t
+
+@patch
+def __getstate__(self:FashionMNIST):
+    if get_spawning_popen(): return vars(self) # a worker takes over this very memory
+    return vars(self) | dict(data=_compact(self.data), targets=_compact(self.targets))
+
+@patch
+def __copy__(self:FashionMNIST):
+    res = object.__new__(type(self))
+    vars(res).update(vars(self))
+    return res
+
 # %% ../nbs/04_tensors.ipynb #d019758b
 def _take(t, idxs):
     "The rows `idxs` of `t`, copied"
-    if isinstance(t, Tensor) and t.device.type!='cpu':
-        return t[torch.as_tensor(idxs, device=t.device)]
+    if isinstance(t, Tensor) and t.device.type!='cpu': return t[idxs]
     # NumPy stays in this thread. PyTorch wakes others and waits for them: on a busy
     # machine, longer than the work takes
     return torch.from_numpy(np.asarray(t).take(idxs, 0))
