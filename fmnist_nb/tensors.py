@@ -22,7 +22,7 @@ from torch.utils.data import BatchSampler,DataLoader,Dataset,RandomSampler,Seque
 from torch.utils.data import default_collate
 from .chunks import label_names
 from .download import DATASETS,DownloadError,data_dir,download
-from .download import _folder,_is_verified,_lock,_mirrors,_note_verified
+from .download import _is_verified,_known,_lock,_mirrors,_note_verified
 from .download import _open_regular,_sweep,_write_whole
 from .idx import IdxDecodeError,read_idx
 
@@ -162,7 +162,8 @@ def load_data(
     folder:str|Path|None=None    # Folder for the files; if not given, what data_dir says
 )->Splits: # train and valid; each has x, uint8 (n,28,28), and y, int64 (n,)
     "`dataset` as tensors, verified; `DownloadError`, or `ValueError` for an unknown name"
-    splits = _load(dataset, _folder(dataset, folder), verify)
+    folder = data_dir(dataset) if folder is None else Path(folder).expanduser()
+    splits = _load(_known(dataset), folder, verify)
     if device is None: return splits
     return Splits(*(Split(x.to(device), y.to(device)) for x,y in splits))
 

@@ -28,13 +28,12 @@ raw,other = _tiny(1),_tiny(2)
 good,wrong = ({n: gzip.compress(b, 1, mtime=0) for n,b in d.items()} for d in (raw, other))
 hashes = {n: hashlib.sha256(b).hexdigest() for n,b in raw.items()}
 patience = 5 # seconds, in place of the 10 in the library
-limit = .25  # the same where somebody is silent; as short as a busy machine allows
+limit = .25  # the same where somebody is silent or slow; as short as a busy machine allows
 
 def use_tiny(set_=setattr):
     DATASETS['tiny'] = hashes
     set_(dl, '_raw_size', lambda name: len(raw[name]))
-    set_(dl, 'TIMEOUT', patience)
-    set_(dl, '_most', 300_000)
+    set_(dl, '_timeout', patience)
 
 # -- The server
 
@@ -91,16 +90,20 @@ faults = dict(
     drip_body        = (lambda c,n: forever(c, b'x', ok + b'\r\n' + good[n][:50], .01), r'too slow: \d+ bytes'),
     drip_chunk_size  = (lambda c,n: forever(c, b'x', ok + b'Transfer-Encoding: chunked\r\n\r\n5;x=', .01),
                         r'too slow: \d+ bytes'),
+    drip_trailer     = (lambda c,n: forever(c, b'x', ok + b'Transfer-Encoding: chunked\r\n\r\n0\r\n', .01),
+                        r'too slow: \d+ bytes'),
+    steady           = (lambda c,n: forever(c, b'x'*20, ok + b'Content-Length: 99000\r\n\r\n', .01), # 2,000 a second
+                        r'too slow: [\d,]+ bytes'),
     endless_redirect = (lambda c,n: forever(c, b'x'*1000, b'HTTP/1.1 302 Found\r\nLocation: /lost/x\r\n\r\n'),
                         'HTTP status 404'),
     endless_head     = (lambda c,n: forever(c, b'A: b\r\n'*1000, ok), 'more than 100 headers'),
     endless_line     = (lambda c,n: forever(c, b'x'*1000, ok), 'header line'),
-    endless_continue = (lambda c,n: forever(c, b'HTTP/1.1 100 Continue\r\n\r\n'*1000), r'too long: [\d,]+ bytes'),
+    endless_continue = (lambda c,n: forever(c, b'HTTP/1.1 100 Continue\r\n\r\n'*1000), r'too slow: \d+ bytes'),
     endless_body     = (lambda c,n: forever(c, bytes(10**5), ok + b'\r\n'), r'too long: [\d,]+ bytes'),
     endless_chunks   = (lambda c,n: forever(c, b'1\r\nx\r\n'*1000, ok + b'Transfer-Encoding: chunked\r\n\r\n'),
                         r'too long: [\d,]+ bytes'),
     endless_trailer  = (lambda c,n: forever(c, b'A: b\r\n'*1000, ok + b'Transfer-Encoding: chunked\r\n\r\n0\r\n'),
-                        r'too long: [\d,]+ bytes'),
+                        r'too slow: \d+ bytes'),
     promise          = (lambda c,n: reply(c, good[n], length=2**50), r'too long: [\d,]+ bytes'),
     no_number        = (lambda c,n: reply(c, good[n], length='many'), 'many'),
     wrong_data       = (lambda c,n: reply(c, wrong[n]), r'wrong content: SHA-256 \w{8}…, expected \w{8}…'),
@@ -120,6 +123,7 @@ faults = dict(
     to_data          = (lambda c,n: redirect(c, 'data:;base64,eA=='), 'HTTP status 302, .*is not allowed'),
     to_nowhere       = (lambda c,n: reply(c, status='302 Found'), 'HTTP status 302, Found'),
     to_nonsense      = (lambda c,n: redirect(c, 'http://[:::'), 'IPv6'),
+    to_far_port      = (lambda c,n: redirect(c, f'http://127.0.0.1:{10**20}/{n}'), 'too large'),
     to_promise       = (lambda c,n: redirect(c, f'/to_promise/{n}', length=2**50), 'HTTP status 302, .*infinite loop'),
     to_huge_chunk    = (lambda c,n: reply(c, b'ffffffffffff\r\n', '302 Found', Location='/x', **chunked),
                         'HTTP status 404|infinite loop|IncompleteRead'),
@@ -459,7 +463,7 @@ def written(dest):
         paths.update(os.path.realpath(os.fsdecode(p)) for p in touched if not isinstance(p, int))
     sys.addaudithook(hook)
     for fault in [*faults, 'good']:
-        dl.TIMEOUT = limit if fault in stalls else patience
+        dl._timeout = limit if fault in stalls else patience
         on[0] = True
         res = attempt(fetch, dest, fault)
         on[0] = False

@@ -1,5 +1,5 @@
 """Servers that misbehave in every way, processes that die, disks that are full: the cache never holds a bad file"""
-import gc, gzip, hashlib, io, json, os, random, re, shutil, ssl, subprocess, sys, tempfile, time, tracemalloc
+import gc, gzip, hashlib, io, json, os, random, re, shutil, ssl, stat, subprocess, sys, tempfile, time, tracemalloc
 from pathlib import Path
 
 import pytest, tqdm.auto
@@ -33,7 +33,7 @@ def test_fault(fault, server, dest, tmp_path, monkeypatch):
     cause,start = faults[fault][1],time.monotonic()
     dest.parent.mkdir()
     (tmp_path/'precious').write_text('mine')
-    monkeypatch.setattr(dl, 'TIMEOUT', limit if fault in stalls else patience)
+    monkeypatch.setattr(dl, '_timeout', limit if fault in stalls else patience)
     for source,done in ((f'{server.url}/{fault}', 0), (f'{server.url}/{fault}-2', 2)): # all files; only the third
         outside = snapshot(tmp_path, leave=dest.parent)
         with pytest.raises(DownloadError) as e: download('tiny', folder=dest, sources=[source])
@@ -44,7 +44,7 @@ def test_fault(fault, server, dest, tmp_path, monkeypatch):
         assert message.replace('\n', '').isprintable() and max(map(len, message.splitlines())) < 400
         assert whole(dest) & set(names) == set(names[:done])
         assert snapshot(tmp_path, leave=dest.parent) == outside
-    monkeypatch.setattr(dl, 'TIMEOUT', patience)
+    monkeypatch.setattr(dl, '_timeout', patience)
     server.log.clear()
     assert list(download('tiny', folder=dest, sources=[f'{server.url}/good'])) == [dest/n for n in names]
     whole(dest, partly=False)
@@ -52,8 +52,8 @@ def test_fault(fault, server, dest, tmp_path, monkeypatch):
     assert time.monotonic() - start < 2*patience
 
 def test_all_faults_and_then_a_good_source(server, dest, monkeypatch):
-    monkeypatch.setattr(dl, 'TIMEOUT', 2*limit)
-    bad = ['no/such/folder', 'http://127.0.0.1:9', 'http://127.0.0.1:nine', *(f'{server.url}/{f}' for f in faults)]
+    monkeypatch.setattr(dl, '_timeout', limit)
+    bad = ['no/such/folder', '~nosuchuser/x', 'http://127.0.0.1:9', 'http://127.0.0.1:nine', *(f'{server.url}/{f}' for f in faults)]
     with pytest.raises(DownloadError) as e: download('tiny', folder=dest, sources=bad)
     told = re.findall(r'^  (.*?): (?=.)', str(e.value), re.M)
     assert told[:len(bad)] == bad # each, in this order
@@ -83,9 +83,9 @@ def test_https(tiny, dest, tmp_path, monkeypatch):
             download('tiny', folder=dest, sources=f'{server.url}/good')
         assert server.log == []
         monkeypatch.setenv('SSL_CERT_FILE', str(cert))
-        monkeypatch.setattr(dl, 'TIMEOUT', limit)
+        monkeypatch.setattr(dl, '_timeout', limit)
         with pytest.raises(DownloadError, match='too slow'): download('tiny', folder=dest, sources=f'{server.url}/drip_head')
-        monkeypatch.setattr(dl, 'TIMEOUT', patience)
+        monkeypatch.setattr(dl, '_timeout', patience)
         with pytest.raises(DownloadError, match="'file:.* is not allowed"):
             download('tiny', folder=dest, sources=f'{server.url}/to_file')
         download('tiny', folder=dest, sources=f'{server.url}/moved')
@@ -103,7 +103,7 @@ def test_proxy(server, dest, monkeypatch):
 
 def test_a_server_that_is_silent_is_asked_once(server, dest, monkeypatch):
     "Not once for each file; one that answers, if only to say no, is asked for each"
-    monkeypatch.setattr(dl, 'TIMEOUT', 2*limit)
+    monkeypatch.setattr(dl, '_timeout', 2*limit)
     download('tiny', folder=dest, sources=[f'{server.url}/{f}' for f in ('silent', 'status_404', 'good')])
     asked = [p.split('/')[1] for p in server.log]
     assert [asked.count(f) for f in ('silent', 'status_404', 'good')] == [1, 4, 4]
@@ -177,7 +177,7 @@ def test_answers_of_random_bytes(server):
     server.behaviours['random'] = answer
     got = dict(bytes=0, reason=0)
     for _ in range(500):
-        try: got['bytes'] += b''.join(p for p,_ in dl._pieces(f'{server.url}/random', name)) is not None
+        try: got['bytes'] += b''.join(list(dl._pieces(f'{server.url}/random', name))[1:]) is not None
         except dl._Refused as e:
             got['reason'] += 1
             assert str(e).isprintable() and 0 < len(str(e)) < 400
@@ -193,6 +193,151 @@ def test_a_bomb_is_cheap(tiny, tmp_path):
             with pytest.raises(dl._Refused, match='more than|too long'): dl._verify(tmp_path/names[3], names[3], '')
             assert tracemalloc.get_traced_memory()[1] < 5_000_000
         finally: tracemalloc.stop()
+
+# -- Sources that are no files, that tell secrets, that must not end the search
+
+def soon(f, *args):
+    "What `attempt(f, *args)` says, in a process of its own: what hangs is ended, and that fails here"
+    res = faulty.child(lambda: faulty.attempt(f, *args), seconds=5)
+    assert res, 'hangs'
+    return res[0]
+
+def test_what_is_no_file_is_not_read(server, dest, tmp_path):
+    "A FIFO that nobody writes to would be read for ever"
+    def get(*sources): download('tiny', folder=dest, sources=sources)
+    (tmp_path/'fifo').mkdir()
+    os.mkfifo(tmp_path/'fifo'/names[0])
+    assert 'not a regular file' in soon(get, tmp_path/'fifo')
+    get(f'{server.url}/good')
+    (dest/'verified.json').unlink()
+    os.mkfifo(dest/'verified.json') # a note
+    assert soon(get) == 'ok'
+    (dest/names[1]).unlink()
+    os.mkfifo(dest/names[1]) # a file of the cache
+    assert 'Cannot write in' in (said := soon(get, f'{server.url}/good')) and 'not a regular file' in said
+    assert stat.S_ISFIFO((dest/names[1]).stat().st_mode)
+
+@pytest.mark.parametrize('source', ['http://me:secret@host.invalid/x', 'http://me:secret@[x', 'http://me:secret@localhost/x',
+                                    'http://127.0.0.1:9/x?token=secret', 'https://secret@127.0.0.1:9'])
+def test_secrets_are_not_told(source, tiny, dest):
+    with pytest.raises(DownloadError) as e: download('tiny', folder=dest, sources=source)
+    assert 'secret' not in str(e.value) and '…' in str(e.value)
+
+def test_no_ftp_by_a_proxy(server, dest, monkeypatch):
+    for k in ('no_proxy', 'NO_PROXY', 'REQUEST_METHOD'): monkeypatch.delenv(k, raising=False)
+    monkeypatch.setenv('ftp_proxy', server.url)
+    server.behaviours['to_ftp'] = lambda c,n: faulty.redirect(c, f'ftp://somewhere.invalid/good/{n}')
+    with pytest.raises(DownloadError, match='unknown url type: ftp'):
+        download('tiny', folder=dest, sources=f'{server.url}/to_ftp')
+    assert server.log == [f'/to_ftp/{names[0]}']
+
+def test_a_file_much_too_long_is_not_read(tiny, tmp_path):
+    "Zeros after the data, a name without end, empty members: few bytes on the disk, or long to read"
+    p = tmp_path/names[3]
+    for more in (b'', gzip.compress(b'', mtime=0)*10**5):
+        p.write_bytes(good[names[3]] + more)
+        if not more: os.truncate(p, 2**32)
+        start = time.monotonic()
+        with pytest.raises(dl._Refused, match='too long'): dl._verify(p, names[3], faulty.hashes[names[3]])
+        assert time.monotonic() - start < 1
+    p.write_bytes(b'no gzip')
+    os.truncate(p, 2**27)
+    (tmp_path/'verified.json').write_bytes(b'')
+    os.truncate(tmp_path/'verified.json', 2**27)
+    tracemalloc.start()
+    try:
+        with pytest.raises(dl._Refused, match='not a gzip file'): dl._verify(p, names[3], '')
+        assert not dl._is_verified(p, '')
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally: tracemalloc.stop()
+
+def test_the_umask_decides(server, tmp_path):
+    for mask,mode in ((0o022, 0o644), (0o077, 0o600), (0o002, 0o664)):
+        old = os.umask(mask)
+        try: download('tiny', folder=tmp_path/oct(mask), sources=f'{server.url}/good')
+        finally: os.umask(old)
+        modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in (tmp_path/oct(mask)).iterdir()}
+        assert modes.pop('.lock') == 0o600 and set(modes.values()) == {mode}, modes
+
+def test_a_neighbour_swaps_the_temporary_file(server, dest, tmp_path, monkeypatch):
+    "Nothing is done to it by its name that a link in its place would pass on to somebody else's file"
+    precious,verify = tmp_path/'precious',dl._verify
+    precious.write_text('mine')
+    os.utime(precious, (1, 1))
+    precious.chmod(0o600)
+    def swap(*args):
+        verify(*args)
+        for p in dest.glob('.*.part'):
+            p.unlink()
+            p.symlink_to(precious)
+    monkeypatch.setattr(dl, '_verify', swap)
+    try: download('tiny', folder=dest, sources=f'{server.url}/good')
+    except DownloadError: pass
+    s = precious.stat()
+    assert (stat.S_IMODE(s.st_mode), s.st_mtime, precious.read_text()) == (0o600, 1, 'mine')
+
+def test_a_neighbour_guesses_the_temporary_name(server, dest, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, 'urandom', bytes)
+    monkeypatch.setattr(dl, '_sweep', lambda *args: None)
+    (tmp_path/'precious').write_text('mine')
+    dest.mkdir(parents=True)
+    (dest/f'.{names[0]}.00000000.part').symlink_to(tmp_path/'precious')
+    with pytest.raises(DownloadError, match='Cannot write in .*: File exists'):
+        download('tiny', folder=dest, sources=f'{server.url}/good')
+    assert (tmp_path/'precious').read_text() == 'mine' and len(list(dest.glob('.*.part'))) == 1
+
+def test_an_empty_name_is_the_folder_we_are_in(server, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    download('tiny', folder='', sources=f'{server.url}/good')
+    whole(tmp_path, partly=False)
+
+def test_a_cache_without_notes_is_verified_once(server, dest, monkeypatch):
+    "Where no note can be kept, this process remembers: until the file is touched"
+    download('tiny', folder=dest, sources=f'{server.url}/good')
+    (dest/'verified.json').unlink()
+    (dest/'verified.json').mkdir()
+    read,verify = [],dl._verify
+    monkeypatch.setattr(dl, '_verify', lambda path, name, sha256: read.append(name) or verify(path, name, sha256))
+    for _ in range(3): download('tiny', folder=dest, sources=[])
+    assert read == names
+    os.utime(dest/names[1])
+    download('tiny', folder=dest, sources=[])
+    assert read == [*names, names[1]]
+
+def test_times_in_whole_seconds_do(server, dest, monkeypatch):
+    "As archives and some file systems keep them"
+    download('tiny', folder=dest, sources=f'{server.url}/good')
+    for n in names: os.utime(dest/n, (1_600_000_000, 1_600_000_000))
+    download('tiny', folder=dest, sources=[])
+    monkeypatch.setattr(dl, '_verify', None)
+    download('tiny', folder=dest, sources=[])
+
+def test_a_lock_that_is_never_given_back(server, dest, monkeypatch):
+    monkeypatch.setattr(dl, '_patience', .2)
+    dest.mkdir(parents=True)
+    def get(): download('tiny', folder=dest, sources=f'{server.url}/good')
+    with dl.FileLock(dest/'.lock'):
+        said = soon(get)
+        assert str(dest/'.lock') in said and 'Another process' in said and 'What to do' in said
+    get()
+    whole(dest, partly=False)
+
+def test_folders_named_like_temporary_files(server, dest):
+    for n in ('.verified.x.part', '.verified.json.01234567.part', f'.{names[0]}.x.part', f'.{names[0]}.01234567.part'):
+        (dest/n).mkdir(parents=True)
+    download('tiny', folder=dest, sources=f'{server.url}/good')
+    assert set(names) < set(os.listdir(dest)) and len(list(dest.glob('.*.part'))) == 4
+
+def test_the_command_ends_in_a_line(server, dest, monkeypatch):
+    "Whatever is wrong, a plain `OSError` too"
+    monkeypatch.setattr(dl, '_sources', lambda dataset: [f'{server.url}/good'])
+    def gone(*args): raise PermissionError(13, 'Permission denied')
+    for name,value,folder in (('_verify', gone, dest), ('data_dir', dl.data_dir, '~nosuchuser/x')):
+        dl.download('tiny', folder=dest)
+        with monkeypatch.context() as m:
+            m.setattr(dl, name, value)
+            with pytest.raises(SystemExit, match='^fmnist_download: .*(Permission denied|home directory)'):
+                dl.fmnist_download('tiny', folder=str(folder))
 
 # -- The cache is the only place that is written, and it is not ours alone
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 from fmnist_nb.chunks import chunks, index_to_label, label_names, load_lists
-from fmnist_nb.download import DATASETS, TIMEOUT, DownloadError, Files, data_dir, download
+from fmnist_nb.download import DATASETS, DownloadError, Files, data_dir, download
 from fmnist_nb.idx import IdxDecodeError, idx_header, parse_idx, read_idx, write_idx
 from fmnist_nb.matrix import Matrix
 from fmnist_nb.rng import (BLOCK, MODULI, MULTIPLIERS, PERIOD, Wheel, WichmannHill, draws_between, first_state, fork_safe, get_state,
@@ -116,7 +116,7 @@ def random_numbers() -> None:
     assert_type(state, tuple[int, int, int])
     assert_type(u, float)
     assert_type(draws_between(state, state_after(state, 10)), int | None)
-    assert_type(PERIOD + BLOCK + TIMEOUT + MODULI[0]*MULTIPLIERS[2], int)
+    assert_type(PERIOD + BLOCK + MODULI[0]*MULTIPLIERS[2], int)
     assert_type(wheels()[0], Wheel)
     w = fork_safe(WichmannHill(42))
     assert_type(w, WichmannHill)
