@@ -34,7 +34,6 @@ def use_tiny(set_=setattr):
     DATASETS['tiny'] = hashes
     set_(dl, '_raw_size', lambda name: len(raw[name]))
     set_(dl, '_timeout', patience)
-    if t := sys.modules.get('fmnist_nb.tensors'): set_(t, '_layout', t._Layout(dl.Files(*shapes)))
 
 # -- The server
 
@@ -247,7 +246,7 @@ def fetch(dest, how='good'): download('tiny', folder=dest, sources=[f'{base}/{ho
 def load(dest):
     "`load_data` of `tiny` in `dest`, and is it right?"
     from fmnist_nb.tensors import load_data
-    s = load_data('tiny', dest=dest)
+    s = load_data('tiny', folder=dest)
     for t,n,shape in zip((s.train.x, s.train.y, s.valid.x, s.valid.y), names, shapes):
         assert tuple(t.shape) == shape and t.numpy().astype('u1').tobytes() == raw[n][4+4*len(shape):], n
 
@@ -428,7 +427,7 @@ def read_only(dest, what, how):
         for p in (dest/'.lock', dest/'verified.json'): p.unlink() # somebody else may have put the files there
     def decoded():
         load(dest)
-        os.utime(dest/copy) # somebody else may have made it: it has no mark
+        os.utime(dest/copy) # somebody else may have made it: no note fits it
     def nothing():
         for p in dest.iterdir(): p.unlink()
     res = []

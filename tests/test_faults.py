@@ -6,7 +6,8 @@ import pytest, tqdm.auto
 
 import faulty
 import fmnist_nb.download as dl
-from faulty import Server, chunks, copy, faults, good, limit, names, patience, raw, reply, snapshot, stalls, whole
+from faulty import (Server, chunks, copy, faults, good, hashes, limit, names, patience, raw, reply, snapshot, stalls,
+                    whole)
 from fmnist_nb.download import DATASETS, DownloadError, data_dir, download
 
 @pytest.fixture
@@ -481,13 +482,13 @@ jobs = pytest.mark.parametrize('what', ['download', 'load'])
 def test_kill_at_200_random_moments(what, work, quick):
     r = work('kill', quick, what, 200)
     print(r)
-    assert r['killed'] > 100 and r['stray'] > 10, r
+    assert r['killed'] > 100 and r['stray'] > dict(download=10, load=0)[what], r # a copy is written at one go
 
 @jobs
 def test_kill_before_each_step(what, work, quick):
     r = work('steps', quick, what)
     print(r)
-    assert r['steps'] > 15 and r['stray'] > 4, r
+    assert r['steps'] > 15 and r['stray'] > 3, r
 
 @jobs
 def test_eight_processes_one_transfer(what, work, server, quick):
@@ -525,6 +526,24 @@ def test_read_only_cache(what, how, work, request):
         assert re.match(f'Cannot write in {d}/tiny: (Permission denied|Read-only file system)', empty), empty
         assert 'FMNIST_NB_HOME' in empty
 
+def test_copy_of_the_first_edition(server, dest):
+    "Labels as int64, a mark in its time, not to be written to, nothing noted: it is made anew"
+    import torch
+    from safetensors.torch import save
+    from fmnist_nb.tensors import load_data
+    download('tiny', folder=dest, sources=f'{server.url}/good')
+    splits = load_data('tiny', folder=dest)
+    new = (dest/copy).read_bytes()
+    old = {f'{s}.{k}': t for s,split in splits._asdict().items() for k,t in split._asdict().items()}
+    (dest/copy).unlink() # it is mapped: not to be written over
+    (dest/copy).write_bytes(save(old))
+    (dest/copy).chmod(0o444)
+    os.utime(dest/copy, ns=(int(hashes[names[0]][:8], 16) % 10**9,)*2)
+    for _ in range(2):
+        for a,b in zip(load_data('tiny', folder=dest), splits): assert torch.equal(a.x, b.x) and torch.equal(a.y, b.y)
+        assert (dest/copy).read_bytes() == new
+        whole(dest, partly=False)
+
 # -- The real files
 
 @pytest.fixture(scope='module')
@@ -557,3 +576,13 @@ def test_the_real_files(real_server, tmp_path):
     for f,h in zip(files, DATASETS['fashion-mnist'].values()):
         assert hashlib.sha256(gzip.decompress(f.read_bytes())).hexdigest() == h
     assert {p.name for p in tmp_path.iterdir()} == {'.lock', 'verified.json', *names}
+
+@pytest.mark.parametrize('how', ['fork', 'spawn', 'forkserver'])
+def test_workers_however_started(real, how):
+    "They take over the mapped memory of the dataset, whole or in part"
+    import torch
+    from fmnist_nb.tensors import FashionMNIST
+    ds = FashionMNIST(train=False)
+    for part in (ds, ds[:1000]):
+        batches = part.loader(500, num_workers=2, multiprocessing_context=how)
+        assert torch.equal(torch.cat([xb for xb,_ in batches]), part.data[:,None]/255)
