@@ -17,7 +17,7 @@ from fmnist_nb.idx import IdxDecodeError, idx_header, parse_idx, read_idx, write
 from fmnist_nb.matrix import Matrix
 from fmnist_nb.rng import MODULI, MULTIPLIERS, PERIOD, WichmannHill, fork_safe, get_state, rand, seed, worker_init_fn
 from fmnist_nb.similarity import (NearestMean, NotFittedError, PairAccuracy, class_means, confusion_matrix, kmeans, l1_norm, l2_norm,
-    most_wrong, nearest_neighbors, pair_accuracy, pairwise_accuracy, plot_pair, prototypes, vote)
+    most_wrong, nearest_neighbors, pair_accuracy, pairwise_accuracy, plot_pair, prototypes, duplicates, split)
 from fmnist_nb.tensors import FashionMNIST, Split, Splits, load_data, show_image, show_images
 
 def files_and_bytes() -> None:
@@ -100,7 +100,8 @@ def similarity() -> None:
     assert_type(acc.combined, float)
     assert_type(pairwise_accuracy('l1'), Tensor)
     d,i = nearest_neighbors(x[:100], x[:5], k=3)
-    assert_type(vote(y[i]), Tensor)
+    assert_type(duplicates(x[:9], x), Tensor)
+    assert_type(split(y), tuple[Tensor, Tensor])
     assert_type(kmeans(x[:100], x[:2], steps=2), tuple[Tensor, Tensor])
     assert_type(prototypes(x[:1000], y[:1000], 2, steps=2), tuple[Tensor, Tensor])
     assert_type(plot_pair('Dress', 'Coat', n=2), matplotlib.figure.Figure)
