@@ -94,7 +94,7 @@ def _seed_to_int(a):
     if isinstance(a, (bytes, bytearray)):
         return int.from_bytes(hashlib.sha512(a).digest(), 'big')
     if isinstance(a, float):
-        if math.isnan(a): raise ValueError('nan is no seed: its hash differs from run to run')
+        if math.isnan(a): raise ValueError('nan is no seed: its hash differs by run')
         return hash(a)
     try: return index(a)
     except TypeError: what = type(a).__name__
@@ -196,7 +196,7 @@ def _target(size, dtype, device, out):
     if out.dtype!=kind:
         raise TypeError(f'`dtype` is {kind}, but `out` has {out.dtype}: leave one out')
     if device is not None and torch.device(device).type!=out.device.type:
-        raise ValueError(f'`device` is {device}, but `out` is on {out.device}: leave one out')
+        raise ValueError(f'`device` is {device}, but `out` on {out.device}: leave one out')
     if out.requires_grad and torch.is_grad_enabled():
         raise RuntimeError('`out` requires a gradient; fill it inside `torch.no_grad()`')
     if any(n>1 and s==0 for n,s in zip(out.shape, out.stride())):
@@ -246,7 +246,7 @@ def rand(self:WichmannHill,
 # %% ../nbs/06_rng_profiling.ipynb #46eba414
 @patch
 def _normal(self:WichmannHill, a:np.ndarray):
-    "Fill the contiguous float64 array `a` by Box and Muller (1958), in the order of `gauss`"
+    "Fill the contiguous float64 array `a` by Box and Muller (1958), as `gauss` would"
     start = int(len(a)>0 and self.gauss_next is not None)
     if start: a[0],self.gauss_next = self.gauss_next,None
     for s in range(start, len(a), _BLOCK):
@@ -372,11 +372,11 @@ def worker_init_fn(worker_id:int, # Number of the worker; DataLoader passes it
 
 # %% ../nbs/06_rng_profiling.ipynb #9e2ba375
 def _seconds_per_number(makers, sizes, repeats=7):
-    "Name -> n -> seconds for a number; `makers` is name -> n -> function that makes n of them"
+    "Name -> n -> seconds for a number; `makers`: name -> n -> function that makes n"
     best = {name:{} for name in makers}
     for n in sizes:
         tasks = {name: make(n) for name,make in makers.items()}
-        spent = {name: timeit.timeit(f, number=1) for name,f in tasks.items()} # warms up, too
+        spent = {name: timeit.timeit(f, number=1) for name,f in tasks.items()} # warm
         loops = {name: max(1, int(2e-3/t)) for name,t in spent.items()}
         for name,t in spent.items(): best[name][n] = t/n
         for r in range(repeats):
@@ -415,7 +415,7 @@ def _plot_speeds(times, ax=None):
     for (name,t),marker in zip(times.items(), 'osD^v*'):
         ax.plot(list(t), [1/s for s in t.values()], marker=marker, label=name)
     ax.set(xscale='log', yscale='log', title='Uniform float64 numbers, one thread',
-           xlabel='numbers made by one call', ylabel='numbers per second (higher is better)')
+           xlabel='numbers made by one call', ylabel='numbers per second (more is better)')
     ax.grid(True)
     ax.legend(loc='upper left', bbox_to_anchor=(0, -.16), ncols=2)
     return ax
@@ -423,7 +423,7 @@ def _plot_speeds(times, ax=None):
 # %% ../nbs/06_rng_profiling.ipynb #a08618e8
 @call_parse
 def fmnist_rng(
-    n:int=1_000_000, # How many numbers for the table; the plot has the powers of ten up to it
+    n:int=1_000_000, # How many numbers for the table; for the plot, powers of ten up to it
     out:Path='.', # The folder for the plot, made if needed
 ):
     "Compare the speed of five generators of uniform numbers: print a table, save a plot"
