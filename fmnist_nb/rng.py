@@ -6,6 +6,10 @@
 __all__ = ['MODULI', 'MULTIPLIERS', 'PERIOD', 'seed', 'get_state', 'rand', 'WichmannHill', 'fork_safe', 'worker_init_fn',
            'fmnist_rng']
 
+# %% ../nbs/06_rng_profiling.ipynb #31b25671
+MODULI = 30269, 30307, 30323 # the three primes
+MULTIPLIERS = 171, 172, 170 # one for each
+
 # %% ../nbs/06_rng_profiling.ipynb #7edcb1d2
 import hashlib, math, os, timeit, weakref
 from array import array
@@ -18,10 +22,6 @@ import numpy as np, torch, torch.distributed as dist
 from torch.utils.data import get_worker_info
 from fastcore.basics import patch
 from fastcore.script import call_parse
-
-# %% ../nbs/06_rng_profiling.ipynb #31b25671
-MODULI = 30269, 30307, 30323 # the three primes
-MULTIPLIERS = 171, 172, 170 # one for each
 
 # %% ../nbs/06_rng_profiling.ipynb #f76d0be5
 _rnd_state = None # where the stream of `rand` stands
@@ -48,55 +48,6 @@ def rand()->float: # The next draw, between 0 and 1
     _rnd_state = x,y,z = 171*x % 30269, 172*y % 30307, 170*z % 30323
     return (x/30269 + y/30307 + z/30323) % 1.0
 
-# %% ../nbs/06_rng_profiling.ipynb #9e2ba375
-def _seconds_per_number(
-    makers:dict, # Name -> function that takes n and returns a function without arguments that makes n numbers
-    sizes:list, # How many numbers to make: a list of n
-    repeats:int=7, # Rounds, in which the makers take turns; what has taken a second is not repeated
-)->dict: # Name -> n -> seconds for one number, best of the rounds
-    "Time every one of `makers` at each of `sizes`"
-    best = {name:{} for name in makers}
-    for n in sizes:
-        tasks = {name: make(n) for name,make in makers.items()}
-        spent = {name: timeit.timeit(f, number=1) for name,f in tasks.items()}  # the first run warms up, too
-        loops = {name: max(1, int(2e-3/t)) for name,t in spent.items()}
-        for name,t in spent.items(): best[name][n] = t/n
-        for r in range(repeats):
-            for name,f in tasks.items():
-                if spent[name] > (1 if r<3 else .5): continue
-                t = timeit.timeit(f, number=loops[name])
-                spent[name] += t
-                best[name][n] = min(best[name][n], t/loops[name]/n)
-    return best
-
-# %% ../nbs/06_rng_profiling.ipynb #ae67b9de
-def _numpy_maker(n, pcg=np.random.default_rng(42)):
-    out = np.ones(n)
-    return lambda: pcg.random(out=out)
-
-def _torch_maker(n):
-    out = torch.ones(n, dtype=torch.float64)
-    return lambda: torch.rand(n, dtype=torch.float64, out=out)
-
-def _list_maker(draw): return lambda n: lambda: [draw() for _ in range(n)]
-
-# %% ../nbs/06_rng_profiling.ipynb #1e3b5cb5
-_makers = {'by hand, list': _list_maker(rand), 'random.random, list': _list_maker(Random(42).random),
-           'NumPy PCG64, array': _numpy_maker, 'torch.rand, tensor': _torch_maker}
-
-# %% ../nbs/06_rng_profiling.ipynb #360a96a4
-def _plot_speeds(times, ax=None):
-    "Draw numbers per second against the size of the block, both axes logarithmic"
-    import matplotlib.pyplot as plt
-    ax = ax or plt.subplots(figsize=(7,4.4))[1]
-    for (name,t),marker in zip(times.items(), 'osD^v*'):
-        ax.plot(list(t), [1/s for s in t.values()], marker=marker, label=name)
-    ax.set(xscale='log', yscale='log', title='Uniform float64 numbers, one thread', xlabel='numbers made by one call',
-           ylabel='numbers per second (higher is better)')
-    ax.grid(True)
-    ax.legend(loc='upper left', bbox_to_anchor=(0, -.16), ncols=2)
-    return ax
-
 # %% ../nbs/06_rng_profiling.ipynb #27feb77d
 _generators = weakref.WeakSet()  # all of this process: `worker_init_fn` needs to find them
 
@@ -116,7 +67,7 @@ class WichmannHill(Random):
     def getrandbits(self,
                     k:int, # How many bits
                    )->int: # A whole number of 0 up to, not including, two to the power k
-        "A number of `k` random bits, 16 from each draw; raises `ValueError` if `k` is negative"
+        "`k` random bits, 16 from each draw; `ValueError` if `k` is negative"
         if index(k) < 0: raise ValueError(f'number of bits must be 0 or more; got {k}')
         n = -(-k//16)
         bits = b''.join(int(self.random()*65536).to_bytes(2, 'big') for _ in range(n))
@@ -140,9 +91,10 @@ def _seed_to_int(a):
     "The whole number that seed `a` stands for"
     if a is None: return int.from_bytes(os.urandom(16), 'big')
     if isinstance(a, str): a = a.encode()
-    if isinstance(a, (bytes, bytearray)): return int.from_bytes(hashlib.sha512(a).digest(), 'big')
+    if isinstance(a, (bytes, bytearray)):
+        return int.from_bytes(hashlib.sha512(a).digest(), 'big')
     if isinstance(a, float):
-        if math.isnan(a): raise ValueError('nan cannot be a seed: its hash differs from run to run')
+        if math.isnan(a): raise ValueError('nan is no seed: its hash differs by run')
         return hash(a)
     try: return index(a)
     except TypeError: what = type(a).__name__
@@ -153,7 +105,7 @@ def _seed_to_int(a):
 def seed(self:WichmannHill,
          a=None, # None (from the operating system), int, float, str, bytes or bytearray
          version:int=2): # Ignored; here because `Random.seed` has it
-    "Start anew at seed `a`; nothing of the past survives. Raises `TypeError` for other types, `ValueError` for nan"
+    "Start anew at seed `a`; `TypeError` for other types, `ValueError` for nan"
     a,self._state = _seed_to_int(a),()
     for p in MODULI:
         a,v = divmod(a, p-1)
@@ -175,7 +127,7 @@ def _check_state(state):
     except (TypeError, ValueError):
         raise ValueError(f'the wheels are three whole numbers; got {state!r}') from None
     if not all(0 < s < p for s,p in zip(state, MODULI)):
-        raise ValueError(f'the wheels stand at 1 to 30268, 1 to 30306 and 1 to 30322; got {state}')
+        raise ValueError(f'wheels stand at 1 to 30268, 1 to 30306, 1 to 30322; got {state}')
     return state
 
 # %% ../nbs/06_rng_profiling.ipynb #b43342ef
@@ -193,7 +145,7 @@ def setstate(self:WichmannHill,
     self._state,self.gauss_next,self._left,self._length = wheels,gauss_next,left,length
 
 # %% ../nbs/06_rng_profiling.ipynb #e16827a8
-_BLOCK = 16384 # numbers made at a time: the work stays in the processor's cache
+_BLOCK = 16384 # numbers made at a time
 
 def _wheel(p, g):
     "place -> value; value -> place; place -> value/p, its beginning repeated at the end"
@@ -241,9 +193,10 @@ def _target(size, dtype, device, out):
     if kind not in _arrays:
         raise TypeError(f'`dtype` must be one of {list(_arrays)}; got {kind}')
     if out is None: return _new(size, kind, device)
-    if out.dtype!=kind: raise TypeError(f'`dtype` is {kind}, but `out` has {out.dtype}: leave one of them out')
+    if out.dtype!=kind:
+        raise TypeError(f'`dtype` is {kind}, but `out` has {out.dtype}: leave one out')
     if device is not None and torch.device(device).type!=out.device.type:
-        raise ValueError(f'`device` is {device}, but `out` is on {out.device}: leave one of them out')
+        raise ValueError(f'`device` is {device}, but `out` on {out.device}: leave one out')
     if out.requires_grad and torch.is_grad_enabled():
         raise RuntimeError('`out` requires a gradient; fill it inside `torch.no_grad()`')
     if any(n>1 and s==0 for n,s in zip(out.shape, out.stride())):
@@ -256,7 +209,7 @@ def _target(size, dtype, device, out):
 
 # %% ../nbs/06_rng_profiling.ipynb #df0aafb0
 def _fill(out, draw, narrow):
-    "Fill tensor `out` by `draw(float64 array)`; `narrow(array, dtype)` readies the numbers for a shorter dtype"
+    "Fill `out` by `draw(array)`; `narrow(array, dtype)` readies it for a shorter dtype"
     host = out.detach() if out.is_cpu else _new(out.shape, out.dtype, 'cpu')
     bf16,direct = out.dtype==torch.bfloat16,host.is_contiguous()
     a = (host.view(torch.int16) if bf16 else host).numpy()
@@ -282,25 +235,18 @@ def _round_down(u, dtype):
 # %% ../nbs/06_rng_profiling.ipynb #72c5870b
 @patch
 def rand(self:WichmannHill,
-         *size:int, # The shape: ints, or one tuple of ints; may be left out where out is given
-         dtype:torch.dtype=None, # float64 (default), float32, float16 or bfloat16; or that of out
+         *size:int, # The shape: ints, or one tuple of ints; none where out has one
+         dtype:torch.dtype=None, # float64 (default), float32, float16, bfloat16; or out's
          device=None, # Where to put the tensor (default: torch's default device)
-         out:torch.Tensor=None, # A tensor to fill, instead of a new one; an empty one is given the size
+         out:torch.Tensor=None, # A tensor to fill; an empty one is given the size
         )->torch.Tensor: # In [0, 1); float64: the draws of random; else those rounded down
     "The next draws as a tensor; `TypeError` or `ValueError` where arguments do not fit"
     return _fill(_target(size, dtype, device, out), self._uniform, _round_down)
 
-# %% ../nbs/06_rng_profiling.ipynb #04d17446
-def _table_maker(n):
-    w,out = WichmannHill(42),torch.ones(n, dtype=torch.float64)
-    return lambda: w.rand(out=out)
-
-_makers['WichmannHill.rand, tensor'] = _table_maker
-
 # %% ../nbs/06_rng_profiling.ipynb #46eba414
 @patch
 def _normal(self:WichmannHill, a:np.ndarray):
-    "Fill the contiguous float64 array `a` with normal numbers by Box and Muller (1958), in the order of `gauss`"
+    "Fill the contiguous float64 array `a` by Box and Muller (1958), as `gauss` would"
     start = int(len(a)>0 and self.gauss_next is not None)
     if start: a[0],self.gauss_next = self.gauss_next,None
     for s in range(start, len(a), _BLOCK):
@@ -316,12 +262,12 @@ def _normal(self:WichmannHill, a:np.ndarray):
 # %% ../nbs/06_rng_profiling.ipynb #cec9f31d
 @patch
 def randn(self:WichmannHill,
-          *size:int, # The shape: ints, or one tuple of ints; may be left out where out is given
-          dtype:torch.dtype=None, # float64 (default), float32, float16 or bfloat16; or that of out
+          *size:int, # The shape: ints, or one tuple of ints; none where out has one
+          dtype:torch.dtype=None, # float64 (default), float32, float16, bfloat16; or out's
           device=None, # Where to put the tensor (default: torch's default device)
-          out:torch.Tensor=None, # A tensor to fill, instead of a new one; an empty one is given the size
-         )->torch.Tensor: # Normal numbers of mean 0 and variance 1, made in float64 and rounded to dtype
-    "The next normal numbers as a tensor, those of `gauss`; raises `TypeError` and `ValueError` as `rand` does"
+          out:torch.Tensor=None, # A tensor to fill; an empty one is given the size
+         )->torch.Tensor: # Of mean 0 and variance 1, made in float64, rounded to dtype
+    "The next normal numbers, those of `gauss`, as a tensor; raises what `rand` does"
     return _fill(_target(size, dtype, device, out), self._normal, lambda z,dtype: None)
 
 # %% ../nbs/06_rng_profiling.ipynb #96195d9e
@@ -400,7 +346,8 @@ def fork_safe(rng:WichmannHill, # The generator that shall differ in every proce
 # %% ../nbs/06_rng_profiling.ipynb #e60a35c8
 def _rank():
     "Number of this process and of all processes in a distributed run; 0 and 1 outside one"
-    if dist.is_available() and dist.is_initialized(): return dist.get_rank(), dist.get_world_size()
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_rank(), dist.get_world_size()
     if 'RANK' not in os.environ: return 0,1
     return int(os.environ['RANK']), int(os.environ['WORLD_SIZE'])  # set by torchrun
 
@@ -423,10 +370,60 @@ def worker_init_fn(worker_id:int, # Number of the worker; DataLoader passes it
         rng.setstate(mine(before_fork).getstate())
     if _rnd_state: _rnd_state = mine(_rnd_state)._state
 
+# %% ../nbs/06_rng_profiling.ipynb #9e2ba375
+def _seconds_per_number(makers, sizes, repeats=7):
+    "Name -> n -> seconds for a number; `makers`: name -> n -> function that makes n"
+    best = {name:{} for name in makers}
+    for n in sizes:
+        tasks = {name: make(n) for name,make in makers.items()}
+        spent = {name: timeit.timeit(f, number=1) for name,f in tasks.items()} # warm
+        loops = {name: max(1, int(2e-3/t)) for name,t in spent.items()}
+        for name,t in spent.items(): best[name][n] = t/n
+        for r in range(repeats):
+            for name,f in tasks.items():
+                if spent[name] > (1 if r<3 else .5): continue
+                t = timeit.timeit(f, number=loops[name])
+                spent[name] += t
+                best[name][n] = min(best[name][n], t/loops[name]/n)
+    return best
+
+# %% ../nbs/06_rng_profiling.ipynb #ae67b9de
+def _list_maker(draw): return lambda n: lambda: [draw() for _ in range(n)]
+
+def _numpy_maker(n, pcg=np.random.default_rng(42)):
+    out = np.ones(n)
+    return lambda: pcg.random(out=out)
+
+def _torch_maker(n):
+    out = torch.ones(n, dtype=torch.float64)
+    return lambda: torch.rand(n, dtype=torch.float64, out=out)
+
+def _table_maker(n):
+    w,out = WichmannHill(42),torch.ones(n, dtype=torch.float64)
+    return lambda: w.rand(out=out)
+
+_makers = {'by hand, list': _list_maker(rand),
+           'random.random, list': _list_maker(Random(42).random),
+           'NumPy PCG64, array': _numpy_maker, 'torch.rand, tensor': _torch_maker,
+           'WichmannHill.rand, tensor': _table_maker}
+
+# %% ../nbs/06_rng_profiling.ipynb #360a96a4
+def _plot_speeds(times, ax=None):
+    "Draw numbers per second against the size of the block, both axes logarithmic"
+    import matplotlib.pyplot as plt
+    ax = ax or plt.subplots(figsize=(7,4.4))[1]
+    for (name,t),marker in zip(times.items(), 'osD^v*'):
+        ax.plot(list(t), [1/s for s in t.values()], marker=marker, label=name)
+    ax.set(xscale='log', yscale='log', title='Uniform float64 numbers, one thread',
+           xlabel='numbers made by one call', ylabel='numbers per second (more is better)')
+    ax.grid(True)
+    ax.legend(loc='upper left', bbox_to_anchor=(0, -.16), ncols=2)
+    return ax
+
 # %% ../nbs/06_rng_profiling.ipynb #a08618e8
 @call_parse
 def fmnist_rng(
-    n:int=1_000_000, # How many numbers to make for the table; the plot has all powers of ten up to it
+    n:int=1_000_000, # How many numbers for the table; for the plot, powers of ten up to it
     out:Path='.', # The folder for the plot, made if needed
 ):
     "Compare the speed of five generators of uniform numbers: print a table, save a plot"
