@@ -216,9 +216,8 @@ def download(
         '  folder and name that in FMNIST_NB_SOURCE (Debian has dataset-fashion-mnist).']))
 
 # %% ../nbs/00_download.ipynb #7b0222bd
-_help,_opt = 'fashion-mnist or mnist',dict(opt=False, nargs='?')
-_Dataset = (script.Param(_help, str, default='fashion-mnist', **_opt)
-            if hasattr(script, 'Param') else Annotated[str, _help, _opt])
+_Dataset = (script.Param('fashion-mnist or mnist', str, opt=False, nargs='?')
+            if hasattr(script, 'Param') else Annotated[str, dict(opt=False, nargs='?')])
 
 @script.call_parse
 def fmnist_download(
