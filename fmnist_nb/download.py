@@ -167,7 +167,8 @@ def _fetch(source, name, sha256, progress=False):
 def _line(o):
     "`o` in 200 printable characters at most, without the secrets of URLs"
     text = repr(str(o) or type(o).__name__)[1:-1]
-    return re.sub(r'(https?://)?\S*@', r'\1…@', re.sub(r'\?\S*', '?…', text))[:200]
+    text = re.sub(r'\?\S*', '?…', text)
+    return re.sub(r'(?<!\S)(https?://)?\S*@', r'\1…@', text)[:200]
 
 def _in_place(path, sha256):
     "Is the file at `path` right? As noted, or else verified now, and noted"
