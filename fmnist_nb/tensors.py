@@ -114,8 +114,8 @@ def _published(dataset): return ' '.join(DATASETS[dataset].values())
 
 def _verified_copy(path, dataset):
     "As `_map_copy`, but read, compared with what was published, and noted"
-    tensors = _map_copy(path)
-    if not tensors or ' '.join(map(_idx_sha256, tensors)) != _published(dataset): return None
+    tensors = _map_copy(path) or []
+    if ' '.join(map(_idx_sha256, tensors)) != _published(dataset): return None
     _note_verified(path, _published(dataset))
     return tensors
 
