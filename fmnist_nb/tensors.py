@@ -57,9 +57,10 @@ def show_images(
     "Draw `ims` in a grid; `ValueError` if there are none, or more or fewer `titles`"
     import matplotlib.pyplot as plt
     ims = list(ims)
+    if not ims: raise ValueError('expected at least one picture, found none')
     titles = [None]*len(ims) if titles is None else titles
     pairs = list(zip(ims, getattr(titles, 'tolist', lambda: titles)(), strict=True))
-    ncols = ncols or math.ceil(len(ims)**.5) or 1
+    ncols = ncols or math.ceil(len(ims)**.5)
     nrows = math.ceil(len(ims)/ncols)
     size = dict(figsize=figsize or (1.5*ncols, 1.75*nrows + (.35 if suptitle else 0)))
     fig,axs = plt.subplots(nrows, ncols, squeeze=False, layout='constrained', **size)
