@@ -82,7 +82,7 @@ def _write_whole(path):
     finally: part.unlink(missing_ok=True)
 
 # %% ../nbs/00_download.ipynb #1f296f06
-_verified = {} # path -> note: what this process has verified, whether or not a note can be written
+_verified = {} # path -> note: what this process has verified, written down or not
 def _note(path, sha256): return [(s := os.stat(path)).st_size, s.st_mtime_ns, sha256]
 
 def _notes(folder):
