@@ -191,7 +191,7 @@ def _check_out(out, size, dtype, device):
     if out.dtype!=dtype:
         raise TypeError(f'`dtype` is {dtype}, but `out` has {out.dtype}: leave one out')
     if device is not None and torch.device(device).type!=out.device.type:
-        raise ValueError(f'`device` is {device}, but `out` is on {out.device}: leave one out')
+        raise ValueError(f'`device` is {device}, `out` is on {out.device}: leave one out')
     if out.requires_grad and torch.is_grad_enabled():
         raise RuntimeError('`out` requires a gradient; fill it inside `torch.no_grad()`')
     if not out.is_contiguous() and any(n>1>s for n,s in zip(out.shape, out.stride())):
@@ -207,8 +207,7 @@ def _fill(size, dtype, device, out, draw, narrow):
     "Numbers by `draw(array)`; `narrow(array, dtype)` readies them for a shorter dtype"
     if len(size)==1 and isinstance(size[0], (tuple,list)): size = tuple(size[0])
     kind = dtype or (torch.float64 if out is None else out.dtype)
-    if kind not in _arrays:
-        raise TypeError(f'`dtype` must be one of {list(_arrays)}; got {kind}')
+    if kind not in _arrays: raise TypeError(f'`dtype`: one of {list(_arrays)}; got {kind}')
     bf16 = kind==torch.bfloat16
     if out is None: device = torch.empty(0, device=device).device
     else: _check_out(out, size, kind, device)
@@ -231,14 +230,13 @@ def _fill(size, dtype, device, out, draw, narrow):
     if not out.is_cpu: out.detach().copy_(_to_tensor(a, kind, torch.device('cpu')))
     return out
 
-# %% ../nbs/06_rng_profiling.ipynb #d238f19e
+# %% ../nbs/06_rng_profiling.ipynb #72c5870b
 def _round_down(u, dtype):
     "Round `u` down to the grid of numbers that `torch.rand` can give in `dtype`"
     grid = 2 / torch.finfo(dtype).eps
     np.multiply(u, grid, out=u)
     np.multiply(np.trunc(u, out=u), 1/grid, out=u)
 
-# %% ../nbs/06_rng_profiling.ipynb #72c5870b
 @patch
 def rand(self:WichmannHill,
          *size:int, # The shape: ints, or one tuple of ints; none where out has one
