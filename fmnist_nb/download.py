@@ -6,21 +6,19 @@
 __all__ = ['DATASETS', 'Files', 'data_dir', 'DownloadError', 'download', 'fmnist_download']
 
 # %% ../nbs/00_download.ipynb #a77126fa
-import errno,gzip,hashlib,json,os,re,socket,stat,sys,threading,zlib
-from contextlib import closing,contextmanager,nullcontext,suppress
+import gzip,hashlib,io,json,os,re,stat,sys,time,zlib
+from contextlib import contextmanager,nullcontext,suppress
 from pathlib import Path
 from typing import Annotated,NamedTuple
-from http import client
-from urllib import error,request
-from fastcore.imports import IN_NOTEBOOK
-from fastcore.script import call_parse
-from fastcore.xdg import xdg_cache_home
+from urllib import request
+from fastcore import imports,script,xdg
 from filelock import FileLock,Timeout
 
 # %% ../nbs/00_download.ipynb #696335f5
 _names = ('train-images-idx3-ubyte.gz', 'train-labels-idx1-ubyte.gz',
           't10k-images-idx3-ubyte.gz', 't10k-labels-idx1-ubyte.gz')
-# Name of the data set -> file name -> SHA-256 of what is inside, the decompressed bytes
+# File name -> size of what is inside; data set -> file name -> SHA-256 of what is inside
+_sizes = dict(zip(_names, (16+60_000*28*28, 8+60_000, 16+10_000*28*28, 8+10_000)))
 DATASETS = {
     'fashion-mnist': dict(zip(_names, (
         'c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888',
@@ -32,16 +30,17 @@ DATASETS = {
         '65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5',
         '0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7',
         'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2')))}
+_mirrors = {
+    'fashion-mnist': ['/usr/share/datasets/fashion-mnist',
+      'https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion',
+      'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com'],
+    'mnist': ['https://ossci-datasets.s3.amazonaws.com/mnist',
+              'https://storage.googleapis.com/cvdf-datasets/mnist']}
 
 def _known(dataset):
     "`dataset`, if it is one of `DATASETS`"
     if dataset in DATASETS: return dataset
     raise ValueError(f'expected a data set among {", ".join(DATASETS)}; found {dataset!r}')
-
-def _raw_size(name):
-    "Size in bytes of the decompressed file `name`"
-    n = 60_000 if name.startswith('train') else 10_000
-    return 16 + n*28*28 if 'images' in name else 8 + n
 
 class Files(NamedTuple):
     "Where the four files of a data set are, all of them gzip-compressed IDX"
@@ -54,26 +53,24 @@ def data_dir(
     dataset:str='fashion-mnist' # A key of the dictionary DATASETS
 )->Path: # The folder, which need not exist yet
     "Cache of `dataset`, in `$FMNIST_NB_HOME` or XDG's; `ValueError` for an unknown name"
-    home = os.environ.get('FMNIST_NB_HOME')
-    home = Path(home).expanduser() if home else xdg_cache_home()/'fmnist_nb'
-    return home/_known(dataset)
+    home = os.environ.get('FMNIST_NB_HOME') or xdg.xdg_cache_home()/'fmnist_nb'
+    return Path(home).expanduser()/_known(dataset)
 
 # %% ../nbs/00_download.ipynb #03914dd3
-def _not_regular(path): return OSError(errno.EINVAL, f'not a regular file: {path}')
-
 def _open_regular(path):
     "The file at `path`, to read bytes from; `OSError` for a FIFO, device or folder"
-    flag = getattr(os, 'O_NONBLOCK', 0) # or to open a FIFO is to wait for who writes to it
-    f = open(path, 'rb', opener=lambda p,flags: os.open(p, flags|flag))
+    wait = getattr(os, 'O_NONBLOCK', 0) # or to open a FIFO is to wait for who writes to it
+    f = open(path, 'rb', opener=lambda p,flags: os.open(p, flags|wait))
     if stat.S_ISREG(os.fstat(f.fileno()).st_mode): return f
     f.close()
-    raise _not_regular(path)
+    raise OSError(f'not a regular file: {path}')
 
 @contextmanager
 def _write_whole(path):
     "A binary file to write to, which is `path` after the block; or nothing is left of it"
     path = Path(path)
-    if path.exists() and not (path.is_file() or path.is_symlink()): raise _not_regular(path)
+    if path.exists() and not (path.is_file() or path.is_symlink()):
+        raise OSError(f'not a regular file: {path}')
     part = path.with_name(f'.{path.name}.{os.urandom(4).hex()}.part')
     f = open(part, 'xb') # x: refuse whatever is there, be it a link
     try:
@@ -82,46 +79,11 @@ def _write_whole(path):
             f.flush()
             os.fsync(f.fileno())
         os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-# %% ../nbs/00_download.ipynb #34002837
-class _Refused(Exception): "A source will not do, for the reason given"
-
-def _verify(path, name, sha256):
-    "Raise `_Refused` unless the gzip file at `path` holds what was published as `name`"
-    size,h,got = _raw_size(name),hashlib.sha256(),0
-    with _open_regular(path) as f:
-        packed,head = os.fstat(f.fileno()).st_size,f.peek()[:24]
-        if packed and head[:2] != b'\x1f\x8b':
-            raise _Refused(f'not a gzip file: it begins with {head!r}')
-        if packed > size + 2**16: raise _Refused(f'too long: {packed:,} bytes for {size:,}')
-        try:
-            with gzip.open(f) as unpacked:
-                while got <= size and (b := unpacked.read(min(2**20, size+1-got))):
-                    h.update(b)
-                    got += len(b)
-        except EOFError: raise _Refused('truncated gzip file: it ends too early') from None
-        except (gzip.BadGzipFile, zlib.error) as e:
-            raise _Refused(f'damaged gzip file: {e}') from None
-    found = f'{got:,}' if got<=size else f'more than {size:,}'
-    if got != size: raise _Refused(f'wrong content: {found} bytes, expected {size:,}')
-    if (found := h.hexdigest()) != sha256:
-        raise _Refused(f'wrong content: SHA-256 {found[:8]}…, expected {sha256[:8]}…')
-
-def _passes(path, sha256):
-    "Is there a file at `path` that `_verify` finds right?"
-    with suppress(OSError, _Refused): return not _verify(path, path.name, sha256)
+    finally: part.unlink(missing_ok=True)
 
 # %% ../nbs/00_download.ipynb #1f296f06
-_verified = {} # path -> note, where none can be written: verified at most once per process
-
-def _note(path, sha256):
-    "What is noted of a file: size, time in nanoseconds, digest; `None` if it isn't there"
-    with suppress(OSError):
-        s = os.stat(path)
-        if stat.S_ISREG(s.st_mode): return [s.st_size, s.st_mtime_ns, sha256]
+_verified = {} # path -> note: in a folder without notes, verified at most once per process
+def _note(path, sha256): return [(s := os.stat(path)).st_size, s.st_mtime_ns, sha256]
 
 def _notes(folder):
     "File name -> note, as `verified.json` in `folder` has them"
@@ -132,33 +94,28 @@ def _notes(folder):
 
 def _is_verified(path, sha256):
     "Is it noted that the file at `path`, as it is now, has the digest `sha256`?"
-    path,note = Path(path).absolute(),_note(path, sha256)
-    return bool(note) and note in (_verified.get(path), _notes(path.parent).get(path.name))
+    path = Path(path).absolute()
+    try: note = _note(path, sha256)
+    except OSError: return False
+    return note in (_verified.get(path), _notes(path.parent).get(path.name))
 
 def _note_verified(path, sha256):
     "Note that the file at `path`, as it is now, has the digest `sha256`; under the lock"
-    path,note = Path(path).absolute(),_note(path, sha256)
-    try:
-        with _write_whole(path.with_name('verified.json')) as f:
-            f.write(json.dumps(_notes(path.parent) | {path.name: note}).encode())
-    except OSError: _verified[path] = note
+    path = Path(path).absolute()
+    note = _verified[path] = _note(path, sha256)
+    with suppress(OSError), _write_whole(path.with_name('verified.json')) as f:
+        f.write(json.dumps(_notes(path.parent) | {path.name: note}).encode())
 
 # %% ../nbs/00_download.ipynb #2f401f0e
 class DownloadError(OSError):
     "A file can't be had; the message names each source with what was wrong, and what to do"
 
-_patience = 600 # seconds that another process may hold the lock
-
 @contextmanager
-def _lock(folder):
+def _lock(folder, seconds=600):
     "Be the only process to write in `folder`; `DownloadError` if another is for too long"
-    lock = FileLock(Path(folder)/'.lock', _patience, 0o600) # who opens it can hold it
-    try: lock.acquire()
-    except Timeout: raise DownloadError(
-        f'Another process has held the lock {lock.lock_file} for {_patience} seconds.\n'
-        'What to do: wait or end it, or name another folder in FMNIST_NB_HOME.') from None
-    try: yield
-    finally: lock.release()
+    try:
+        with FileLock(Path(folder)/'.lock', seconds, 0o600): yield
+    except Timeout as e: raise DownloadError(str(e)) from e
 
 def _sweep(folder, names):
     "Delete what killed processes have left of `names` in `folder`; under the lock"
@@ -166,132 +123,59 @@ def _sweep(folder, names):
         for p in Path(folder).glob(f'.{n}.{"[0-9a-f]"*8}.part'):
             if not p.is_dir(): p.unlink()
 
-# %% ../nbs/00_download.ipynb #ffc8f82d
-_mirrors = {
-    'fashion-mnist': ['/usr/share/datasets/fashion-mnist',
-      'https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion',
-      'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com'],
-    'mnist': ['https://ossci-datasets.s3.amazonaws.com/mnist',
-              'https://storage.googleapis.com/cvdf-datasets/mnist']}
-
-def _sources(dataset):
-    "Where to look for `dataset`, in order"
-    own = os.environ.get('FMNIST_NB_SOURCE', '').rstrip('/')
-    return ([f'{own}/{dataset}', own] if own else []) + _mirrors[dataset]
-
+# %% ../nbs/00_download.ipynb #99bdbef5
+_timeout,_slowest,_headers = 10,10_000,{'User-Agent': 'fmnist_nb'} # seconds; bytes a second
 def _is_url(source): return bool(re.match('https?://', str(source), re.I))
 
-def _line(text):
-    "`text` in 200 printable characters at most, without the secrets of URLs"
-    text = re.sub(r'(https?://)?\S*@', r'\1…@', re.sub(r'\?\S*', '?…', repr(text)[1:-1]))
-    return text if len(text) <= 200 else text[:199] + '…'
+class _Redirect(request.HTTPRedirectHandler):
+    "Follow redirects to HTTP and HTTPS only, and read nothing of what comes with them"
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
+        fp.close() # or urllib reads it, however long it is
+        if not _is_url(newurl): raise ValueError(f'redirect to {newurl}')
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
-def _reason(e):
-    "`e` in words for a list of sources"
-    if isinstance(e, error.HTTPError): return _line(f'HTTP status {e.code}, {e.reason}')
-    if isinstance(e, error.URLError): e = e.reason
-    if isinstance(e, TimeoutError): return f'no answer within {_timeout} seconds'
-    return _line(getattr(e, 'strerror', None) or str(e)) or type(e).__name__
+def _verify(packed, name, sha256):
+    "Raise `ValueError` unless these bytes of a gzip file hold what was published as `name`"
+    try: content = gzip.open(io.BytesIO(packed)).read(_sizes[name] + 1)
+    except (OSError, EOFError, zlib.error) as e:
+        raise ValueError(f'damaged gzip file, it begins with {packed[:15]}: {e}') from e
+    h = hashlib.sha256(content).hexdigest()
+    if h != sha256: raise ValueError(f'wrong content: SHA-256 {h[:8]}…, not {sha256[:8]}…')
 
-# %% ../nbs/00_download.ipynb #99bdbef5
-_timeout,_slowest = 10,10_000 # seconds of silence; bytes of the file per second
-
-class _Web(request.HTTPHandler, request.HTTPSHandler, request.HTTPRedirectHandler):
-    "HTTP, HTTPS, redirects; `watch` hangs up where two time-outs bring too little"
-    got,sock,late = 0,None,''
-    def watch(self, done):
-        before,new,span = 0,0,2*_timeout
-        while not done.wait(span):
-            before,new = self.got,self.got-before
-            if new >= span*_slowest: continue
-            self.late = f'too slow: {new:,} bytes of the file in {span} seconds'
-            with suppress(OSError, AttributeError): self.sock.shutdown(socket.SHUT_RDWR)
-            return
-    def do_open(self, kind, req, **kwargs):
-        def response(sock, *args, **kwargs): # called before the first byte is read
-            self.sock = sock
-            if self.late: raise OSError(self.late)
-            return client.HTTPResponse(sock, *args, **kwargs)
-        def connection(*args, **kwargs):
-            conn = kind(*args, **kwargs)
-            conn.response_class = response
-            return conn
-        return super().do_open(connection, req, **kwargs)
-    def redirect_request(self, req, fp, *args):
-        fp.close() # or urllib reads what came with the redirect, however long that is
-        return super().redirect_request(req, fp, *args)
-
-def _open_url(url, web):
-    "Open `url` by `web` and nothing else, through a proxy if the environment names one"
-    opener,proxies = request.OpenerDirector(),request.getproxies()
-    proxies = {k: proxies[k] for k in ('http', 'https') if k in proxies}
-    for h in (web, request.ProxyHandler(proxies), request.UnknownHandler(),
-              request.HTTPDefaultErrorHandler(), request.HTTPErrorProcessor()):
-        opener.add_handler(h)
-    req = request.Request(url, headers={'User-Agent': 'fmnist_nb'})
-    return opener.open(req, timeout=_timeout)
-
-# %% ../nbs/00_download.ipynb #fd9d3cd3
-def _pieces(source, name):
-    "Yield the announced size of `name` at `source` (0: unknown), then its bytes in pieces"
-    most,got,done = _raw_size(name) + 2**16, 0, threading.Event()
-    web = _Web() if _is_url(source) else None
-    if web: threading.Thread(target=web.watch, args=(done,), daemon=True).start()
-    try:
-        with (_open_url(f'{str(source).rstrip("/")}/{name}', web) if web
-              else _open_regular(Path(source).expanduser()/name)) as f:
-            size = f.headers.get('Content-Length') if web else os.fstat(f.fileno()).st_size
-            yield (size := int(size or 0))
-            while piece := f.read1(2**16):
-                got += len(piece)
-                if (n := max(got, size)) > most:
-                    raise _Refused(f'too long: {n:,} bytes, expected at most {most:,}')
-                if web: web.got = got
-                yield piece
-        if web and web.late: raise OSError(web.late)
-        if got < size: raise _Refused(f'cut short: {got:,} of {size:,} bytes')
-    except (OSError, ValueError, OverflowError, RuntimeError, client.HTTPException) as e:
-        if isinstance(e, error.HTTPError): e.close()
-        if web and web.late: e = OSError(web.late)
-        raise _Refused(_reason(e)) from e
-    finally: done.set()
-
-def _bar(name, size, show):
-    "A progress bar, where there is somebody to see it"
-    if not (show and (IN_NOTEBOOK or sys.stderr.isatty())): return nullcontext()
-    from tqdm.auto import tqdm # not sooner: it warns in a notebook without widgets
-    return tqdm(desc=name, total=size or None, unit='B', unit_scale=1, leave=False, delay=1)
-
-def _fetch(source, path, sha256, progress=False):
-    "Put `path.name` from `source` at `path`, verified and whole; `_Refused` if it won't do"
-    with _write_whole(path) as f:
-        with (closing(_pieces(source, path.name)) as pieces,
-              _bar(path.name, next(pieces), progress and _is_url(source)) as bar):
-            for piece in pieces:
-                f.write(piece)
-                if bar is not None: bar.update(len(piece))
-        f.flush()
-        _verify(f.name, path.name, sha256)
+def _fetch(source, name, sha256, progress=False):
+    "The bytes of file `name` of `source`, verified; an error says why they can't be had"
+    content,most,start,bar = bytearray(),_sizes[name] + 2**16,time.monotonic(),nullcontext()
+    if web := _is_url(source):
+        req = request.Request(f'{str(source).rstrip("/")}/{name}', headers=_headers)
+        f = request.build_opener(_Redirect).open(req, timeout=_timeout)
+    else: f = _open_regular(Path(source).expanduser()/name)
+    if show := progress and web and (imports.IN_NOTEBOOK or sys.stderr.isatty()):
+        from tqdm import tqdm
+        bar = tqdm(None, name, f.length, False, unit='B', unit_scale=1, delay=1)
+    with f, bar:
+        while piece := f.read1(2**16):
+            content += piece
+            if show: bar.update(len(piece))
+            n,t = len(content),time.monotonic() - start
+            if n > most: raise ValueError(f'too long: more than {most:,} bytes')
+            if t > 2*_timeout + n/_slowest:
+                raise TimeoutError(f'too slow: {n:,} bytes in {t:.1f} seconds')
+    _verify(bytes(content), name, sha256)
+    return content
 
 # %% ../nbs/00_download.ipynb #c99fa375
-def _get(path, sha256, dataset, sources, silent, progress):
-    "`_fetch` from the first of `sources` that will do; skip those in `silent`"
-    tried = []
-    for s in sources:
-        try:
-            if s in silent: raise _Refused(silent[s])
-            return _fetch(s, path, sha256, progress)
-        except _Refused as e:
-            tried.append(f'  {_line(s) if _is_url(s) else s}: {e}')
-            answered = not e.__cause__ or isinstance(e.__cause__, error.HTTPError)
-            if _is_url(s) and not answered: silent[s] = str(e)
-    debian = ',\n  or, on Debian and Ubuntu, install the package dataset-fashion-mnist'
-    raise DownloadError('\n'.join([
-        f'No source has a good copy of {path.name} of {dataset}. Tried, in this order:',
-        *(tried or ['  (the list of sources is empty)']),
-        'What to do: check the network, or name a proxy in HTTPS_PROXY,',
-        '  or put the four files in a folder and name it in FMNIST_NB_SOURCE'
-        f'{debian if dataset=="fashion-mnist" else ""}.']))
+def _line(o):
+    "`o` in 200 printable characters at most, without the secrets of URLs"
+    text = repr(str(o) or type(o).__name__)[1:-1]
+    return re.sub(r'(https?://)?\S*@', r'\1…@', re.sub(r'\?\S*', '?…', text))[:200]
+
+def _in_place(path, sha256):
+    "Is the file at `path` right? As noted, or else verified now, and noted"
+    if not _is_verified(path, sha256):
+        try: _fetch(path.parent, path.name, sha256)
+        except (OSError, ValueError): return False
+        _note_verified(path, sha256)
+    return True
 
 def download(
     dataset:str='fashion-mnist', # A key of the dictionary DATASETS
@@ -302,35 +186,40 @@ def download(
     "The files of `dataset`, verified; `DownloadError`, `ValueError` for an unknown name"
     digests = DATASETS[_known(dataset)]
     folder = data_dir(dataset) if folder is None else Path(folder).expanduser()
-    files,silent = Files(*(folder/n for n in digests)),{}
-    todo = [(f, h) for f,h in zip(files, digests.values()) if not _is_verified(f, h)]
-    if not todo: return files # the usual case
-    if sources is None: sources = _sources(dataset)
+    files,tried = Files(*(folder/n for n in digests)),[]
+    if all(map(_is_verified, files, digests.values())): return files # the usual case
+    def missing(): return [o for o in zip(files, digests.values()) if not _in_place(*o)]
+    if sources is None:
+        own = os.environ.get('FMNIST_NB_SOURCE', '').rstrip('/')
+        sources = ([f'{own}/{dataset}', own] if own else []) + _mirrors[dataset]
     elif isinstance(sources, (str, Path)): sources = [sources]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _lock(folder):
             _sweep(folder, ['verified.json', *digests])
-            for f,h in todo:
-                if _is_verified(f, h): continue # another process was quicker
-                if not _passes(f, h): _get(f, h, dataset, sources, silent, progress)
-                _note_verified(f, h)
-    except DownloadError: raise
+            for s in sources:
+                for f,h in missing():
+                    try: content = _fetch(s, f.name, h, progress)
+                    except Exception as e: # it touches nothing but the source
+                        tried.append(f'  {_line(s)}: {f.name}: {_line(e)}')
+                        break
+                    with _write_whole(f) as out: out.write(content)
+                    _note_verified(f, h)
     except OSError as e: # a cache that may only be read?
-        if not all(_passes(f, h) for f,h in todo): raise DownloadError(
-            f'Cannot write in {folder}: {e.strerror or e}.\nWhat to do: make room, '
-            'or name a folder that you may write to in FMNIST_NB_HOME.') from e
-        for f,h in todo: _note_verified(f, h)
-    return files
+        if missing(): raise DownloadError(f'Cannot write in {folder}: {e}\n'
+            'What to do: make room, or name another folder in FMNIST_NB_HOME.') from e
+    if not (todo := missing()): return files
+    raise DownloadError('\n'.join([
+        f'{len(todo)} of the 4 files of {dataset} could not be had. Tried, in this order:',
+        *(tried or ['  (the list of sources is empty)']),
+        'What to do: check the network, name a proxy in HTTPS_PROXY, or put the files in a',
+        '  folder and name that in FMNIST_NB_SOURCE (Debian has dataset-fashion-mnist).']))
 
 # %% ../nbs/00_download.ipynb #7b0222bd
-_dataset = 'fashion-mnist or mnist', str
-try:
-    from fastcore.script import Param
-    _Dataset = Param(*_dataset, opt=False, nargs='?', default='fashion-mnist')
-except ImportError: _Dataset = Annotated[str, _dataset[0], dict(opt=False, nargs='?')]
+_Dataset = (script.Param('fashion-mnist or mnist', str, opt=False, nargs='?')
+            if hasattr(script, 'Param') else Annotated[str, dict(opt=False, nargs='?')])
 
-@call_parse
+@script.call_parse
 def fmnist_download(
     dataset:_Dataset='fashion-mnist', # fashion-mnist or mnist
     folder:str=None # Where to put the files (default: the cache)
@@ -340,8 +229,7 @@ def fmnist_download(
         files = download(dataset, folder)
         print(f'{dataset} in {files[0].parent}')
         for f,h in zip(files, DATASETS[dataset].values()):
-            _verify(f, f.name, h)
-            size = f'{f.stat().st_size:,} bytes'
+            try: size = f'{len(_fetch(f.parent, f.name, h)):,} bytes'
+            except ValueError as e: raise ValueError(f'{f}: {e}. Delete it and try again.')
             print(f'  {f.name:<28}{size:>18}   SHA-256 of content {h[:8]}… ok')
-    except _Refused as e: sys.exit(f'fmnist_download: {f}: {e}. Delete it and try again.')
     except (OSError, ValueError, RuntimeError) as e: sys.exit(f'fmnist_download: {e}')

@@ -2,7 +2,9 @@
 import gc, gzip, hashlib, io, json, os, random, re, shutil, ssl, stat, subprocess, sys, tempfile, time, tracemalloc
 from pathlib import Path
 
-import pytest, tqdm.auto
+import pytest, tqdm
+from filelock import FileLock
+from http.client import HTTPException
 
 import faulty
 import fmnist_nb.download as dl
@@ -38,9 +40,9 @@ def test_fault(fault, server, dest, tmp_path, monkeypatch):
         outside = snapshot(tmp_path, leave=dest.parent)
         with pytest.raises(DownloadError) as e: download('tiny', folder=dest, sources=[source])
         message = str(e.value)
-        line = next(l for l in message.splitlines() if l.startswith(f'  {source}: '))
+        line = next(l for l in message.splitlines() if l.startswith(f'  {source}: {names[done]}: '))
         assert re.search(cause, line), message
-        assert names[done] in message and 'tiny' in message and 'What to do' in message
+        assert f'{4-done} of the 4 files of tiny' in message and 'What to do' in message
         assert message.replace('\n', '').isprintable() and max(map(len, message.splitlines())) < 400
         assert whole(dest) & set(names) == set(names[:done])
         assert snapshot(tmp_path, leave=dest.parent) == outside
@@ -55,8 +57,8 @@ def test_all_faults_and_then_a_good_source(server, dest, monkeypatch):
     monkeypatch.setattr(dl, '_timeout', limit)
     bad = ['no/such/folder', '~nosuchuser/x', 'http://127.0.0.1:9', 'http://127.0.0.1:nine', *(f'{server.url}/{f}' for f in faults)]
     with pytest.raises(DownloadError) as e: download('tiny', folder=dest, sources=bad)
-    told = re.findall(r'^  (.*?): (?=.)', str(e.value), re.M)
-    assert told[:len(bad)] == bad # each, in this order
+    told = re.findall(rf'^  (.*?): {names[0]}: (?=.)', str(e.value), re.M)
+    assert told == bad # each, once, in this order
     assert whole(dest) == {'.lock'}
     download('tiny', folder=dest, sources=[*bad, f'{server.url}/good'])
     whole(dest, partly=False)
@@ -64,7 +66,7 @@ def test_all_faults_and_then_a_good_source(server, dest, monkeypatch):
     download('tiny', folder=dest, sources=bad)
     assert server.log == []
 
-@pytest.mark.parametrize('how', ['good', 'slow', 'in_chunks', 'unannounced', 'two_members', 'moved', 'continued'])
+@pytest.mark.parametrize('how', ['good', 'slow', 'in_chunks', 'unannounced', 'two_members', 'moved', 'continued', 'promise', 'no_number'])
 def test_unusual_but_right(how, server, dest):
     download('tiny', folder=dest, sources=f'{server.url}/{how}/')
     whole(dest, partly=False)
@@ -84,7 +86,7 @@ def test_https(tiny, dest, tmp_path, monkeypatch):
         assert server.log == []
         monkeypatch.setenv('SSL_CERT_FILE', str(cert))
         monkeypatch.setattr(dl, '_timeout', limit)
-        with pytest.raises(DownloadError, match='too slow'): download('tiny', folder=dest, sources=f'{server.url}/drip_head')
+        with pytest.raises(DownloadError, match='too slow'): download('tiny', folder=dest, sources=f'{server.url}/drip_body')
         monkeypatch.setattr(dl, '_timeout', patience)
         with pytest.raises(DownloadError, match="'file:.* is not allowed"):
             download('tiny', folder=dest, sources=f'{server.url}/to_file')
@@ -101,17 +103,17 @@ def test_proxy(server, dest, monkeypatch):
     whole(dest, partly=False)
     assert server.log == [f'/good/{n}' for n in names]
 
-def test_a_server_that_is_silent_is_asked_once(server, dest, monkeypatch):
-    "Not once for each file; one that answers, if only to say no, is asked for each"
+def test_a_source_is_left_at_its_first_failure(server, dest, monkeypatch):
+    "What is still missing is asked of the next one only"
     monkeypatch.setattr(dl, '_timeout', 2*limit)
-    download('tiny', folder=dest, sources=[f'{server.url}/{f}' for f in ('silent', 'status_404', 'good')])
-    asked = [p.split('/')[1] for p in server.log]
-    assert [asked.count(f) for f in ('silent', 'status_404', 'good')] == [1, 4, 4]
+    download('tiny', folder=dest, sources=[f'{server.url}/{f}' for f in ('silent', 'status_404-1', 'good')])
+    assert server.log == [f'/{f}/{names[i]}' for f,i in (('silent', 0), ('status_404-1', 0), ('status_404-1', 1),
+                                                         ('good', 1), ('good', 2), ('good', 3))]
 
 def test_what_is_good_is_not_read_again(server, dest, monkeypatch):
     download('tiny', folder=dest, sources=f'{server.url}/good')
     read,verify = [],dl._verify
-    monkeypatch.setattr(dl, '_verify', lambda path, name, sha256: read.append(name) or verify(path, name, sha256))
+    monkeypatch.setattr(dl, '_verify', lambda packed, name, sha256: read.append(name) or verify(packed, name, sha256))
     os.utime(dest/names[1])
     download('tiny', folder=dest, sources=[])
     download('tiny', folder=dest, sources=[])
@@ -133,19 +135,19 @@ def test_interrupted(where, server, dest, monkeypatch):
 def test_bar(server, dest, tmp_path, monkeypatch):
     "One for each file from the network, where somebody looks: it moves by the bytes that come, and goes"
     bars = []
-    class Bar(tqdm.auto.tqdm):
-        def __init__(self, **kw):
-            super().__init__(file=io.StringIO(), **kw)
+    class Bar(tqdm.tqdm):
+        def __init__(self, *args, **kw):
+            super().__init__(*args, file=io.StringIO(), **kw)
             bars.append(self)
-    monkeypatch.setattr(tqdm.auto, 'tqdm', Bar)
+    monkeypatch.setattr(tqdm, 'tqdm', Bar)
     def seen(source, **kw):
         bars.clear()
         download('tiny', folder=tmp_path/str(random.random()), sources=source, **kw)
         return [(b.desc.rstrip(': '), b.n, b.total, b.unit, b.leave, b.delay) for b in bars]
     assert seen(f'{server.url}/good') == [] # nobody looks: this is neither a notebook nor a terminal
-    for place,how in ((dl, 'IN_NOTEBOOK'), (sys.stderr, 'isatty')):
+    for place,how in ((dl.imports, 'IN_NOTEBOOK'), (sys.stderr, 'isatty')):
         with monkeypatch.context() as m:
-            m.setattr(place, how, True if place is dl else lambda: True)
+            m.setattr(place, how, True if place is dl.imports else lambda: True)
             assert seen(f'{server.url}/good') == [(n, len(good[n]), len(good[n]), 'B', False, 1) for n in names]
             assert [t for _,_,t,*_ in seen(f'{server.url}/unannounced')] == [None]*4
             assert all(b.disable for b in bars) # closed
@@ -177,12 +179,12 @@ def test_answers_of_random_bytes(server):
     server.behaviours['random'] = answer
     got = dict(bytes=0, reason=0)
     for _ in range(500):
-        try: got['bytes'] += b''.join(list(dl._pieces(f'{server.url}/random', name))[1:]) is not None
-        except dl._Refused as e:
+        try: got['bytes'] += bool(dl._fetch(f'{server.url}/random', name, hashes[name]))
+        except (OSError, ValueError, OverflowError, HTTPException) as e:
             got['reason'] += 1
-            assert str(e).isprintable() and 0 < len(str(e)) < 400
+            assert dl._line(e).isprintable() and 0 < len(dl._line(e)) <= 200
     gc.collect() # a connection left open would be told of now
-    assert min(got.values()) > 50, got
+    assert sum(got.values()) == 500 and min(got.values()) > 20, got
 
 def test_a_bomb_is_cheap(tiny, tmp_path):
     "One byte more than the file may have is all that is ever unpacked"
@@ -190,7 +192,7 @@ def test_a_bomb_is_cheap(tiny, tmp_path):
         (tmp_path/names[3]).write_bytes(b)
         tracemalloc.start()
         try:
-            with pytest.raises(dl._Refused, match='more than|too long'): dl._verify(tmp_path/names[3], names[3], '')
+            with pytest.raises(ValueError, match='wrong content|too long'): dl._fetch(tmp_path, names[3], '')
             assert tracemalloc.get_traced_memory()[1] < 5_000_000
         finally: tracemalloc.stop()
 
@@ -227,7 +229,7 @@ def test_no_ftp_by_a_proxy(server, dest, monkeypatch):
     for k in ('no_proxy', 'NO_PROXY', 'REQUEST_METHOD'): monkeypatch.delenv(k, raising=False)
     monkeypatch.setenv('ftp_proxy', server.url)
     server.behaviours['to_ftp'] = lambda c,n: faulty.redirect(c, f'ftp://somewhere.invalid/good/{n}')
-    with pytest.raises(DownloadError, match='unknown url type: ftp'):
+    with pytest.raises(DownloadError, match='redirect to ftp:'):
         download('tiny', folder=dest, sources=f'{server.url}/to_ftp')
     assert server.log == [f'/to_ftp/{names[0]}']
 
@@ -238,7 +240,7 @@ def test_a_file_much_too_long_is_not_read(tiny, tmp_path):
         p.write_bytes(good[names[3]] + more)
         if not more: os.truncate(p, 2**32)
         start = time.monotonic()
-        with pytest.raises(dl._Refused, match='too long'): dl._verify(p, names[3], faulty.hashes[names[3]])
+        with pytest.raises(ValueError, match='too long'): dl._fetch(tmp_path, names[3], hashes[names[3]])
         assert time.monotonic() - start < 1
     p.write_bytes(b'no gzip')
     os.truncate(p, 2**27)
@@ -246,7 +248,7 @@ def test_a_file_much_too_long_is_not_read(tiny, tmp_path):
     os.truncate(tmp_path/'verified.json', 2**27)
     tracemalloc.start()
     try:
-        with pytest.raises(dl._Refused, match='not a gzip file'): dl._verify(p, names[3], '')
+        with pytest.raises(ValueError, match='too long'): dl._fetch(tmp_path, names[3], '')
         assert not dl._is_verified(p, '')
         assert tracemalloc.get_traced_memory()[1] < 5_000_000
     finally: tracemalloc.stop()
@@ -282,7 +284,7 @@ def test_a_neighbour_guesses_the_temporary_name(server, dest, tmp_path, monkeypa
     (tmp_path/'precious').write_text('mine')
     dest.mkdir(parents=True)
     (dest/f'.{names[0]}.00000000.part').symlink_to(tmp_path/'precious')
-    with pytest.raises(DownloadError, match='Cannot write in .*: File exists'):
+    with pytest.raises(DownloadError, match=r'Cannot write in .*: \[Errno 17\] File exists'):
         download('tiny', folder=dest, sources=f'{server.url}/good')
     assert (tmp_path/'precious').read_text() == 'mine' and len(list(dest.glob('.*.part'))) == 1
 
@@ -296,8 +298,9 @@ def test_a_cache_without_notes_is_verified_once(server, dest, monkeypatch):
     download('tiny', folder=dest, sources=f'{server.url}/good')
     (dest/'verified.json').unlink()
     (dest/'verified.json').mkdir()
+    dl._verified.clear() # as in a new process
     read,verify = [],dl._verify
-    monkeypatch.setattr(dl, '_verify', lambda path, name, sha256: read.append(name) or verify(path, name, sha256))
+    monkeypatch.setattr(dl, '_verify', lambda packed, name, sha256: read.append(name) or verify(packed, name, sha256))
     for _ in range(3): download('tiny', folder=dest, sources=[])
     assert read == names
     os.utime(dest/names[1])
@@ -313,12 +316,12 @@ def test_times_in_whole_seconds_do(server, dest, monkeypatch):
     download('tiny', folder=dest, sources=[])
 
 def test_a_lock_that_is_never_given_back(server, dest, monkeypatch):
-    monkeypatch.setattr(dl, '_patience', .2)
+    monkeypatch.setattr(dl, 'FileLock', lambda path, seconds, mode: FileLock(path, .2, mode) if seconds==600 else 1/0)
     dest.mkdir(parents=True)
     def get(): download('tiny', folder=dest, sources=f'{server.url}/good')
-    with dl.FileLock(dest/'.lock'):
+    with FileLock(dest/'.lock'):
         said = soon(get)
-        assert str(dest/'.lock') in said and 'Another process' in said and 'What to do' in said
+        assert str(dest/'.lock') in said and 'could not be acquired' in said and 'What to do' in said
     get()
     whole(dest, partly=False)
 
@@ -330,7 +333,7 @@ def test_folders_named_like_temporary_files(server, dest):
 
 def test_the_command_ends_in_a_line(server, dest, monkeypatch):
     "Whatever is wrong, a plain `OSError` too"
-    monkeypatch.setattr(dl, '_sources', lambda dataset: [f'{server.url}/good'])
+    monkeypatch.setitem(dl._mirrors, 'tiny', [f'{server.url}/good'])
     def gone(*args): raise PermissionError(13, 'Permission denied')
     for name,value,folder in (('_verify', gone, dest), ('data_dir', dl.data_dir, '~nosuchuser/x')):
         dl.download('tiny', folder=dest)
@@ -344,7 +347,7 @@ def test_the_command_ends_in_a_line(server, dest, monkeypatch):
 def test_nothing_is_written_outside(work, dest):
     dest.parent.mkdir()
     outside,n = work('written', dest)
-    assert outside == [] and n > 20
+    assert outside == [] and n > 15
 
 @pytest.mark.parametrize('there', [True, False])
 def test_planted_links_are_not_followed(there, server, work, dest, tmp_path):
@@ -438,7 +441,7 @@ def test_source_from_the_environment(server, tmp_path, monkeypatch):
     monkeypatch.setenv('FMNIST_NB_HOME', str(tmp_path/'home'))
     monkeypatch.setenv('FMNIST_NB_SOURCE', f'{server.url}/good/')
     assert download('tiny')[0].parent == data_dir('tiny') == tmp_path/'home'/'tiny'
-    assert server.log == [f'/good/{sub}{n}' for n in names for sub in ('tiny/', '')]
+    assert server.log == [f'/good/{n}' for n in (f'tiny/{names[0]}', *names)]
     whole(data_dir('tiny'), partly=False)
     monkeypatch.setenv('FMNIST_NB_SOURCE', str(tmp_path/'home'))
     monkeypatch.setenv('FMNIST_NB_HOME', str(tmp_path/'second'))
@@ -482,7 +485,7 @@ jobs = pytest.mark.parametrize('what', ['download', 'load'])
 def test_kill_at_200_random_moments(what, work, quick):
     r = work('kill', quick, what, 200)
     print(r)
-    assert r['killed'] > 100 and r['stray'] > dict(download=10, load=0)[what], r # a copy is written at one go
+    assert r['killed'] > 100, r # what is astray when a file is half written, the next test shows
 
 @jobs
 def test_kill_before_each_step(what, work, quick):
@@ -501,7 +504,7 @@ def test_no_room(what, size, work, quick):
     res,have = work('no_room', quick, what, size)
     if what=='load': assert res == 'ok' # from memory
     else:
-        assert res.startswith(f'Cannot write in {quick}: File too large') and 'make room' in res
+        assert res.startswith(f'Cannot write in {quick}: [Errno 27] File too large') and 'make room' in res
         assert not set(names) & set(have)
 
 @pytest.fixture
@@ -511,7 +514,7 @@ def mounts(work, tmp_path):
 def test_full_disk(mounts, work, dest):
     dest.parent.mkdir()
     empty,have,some,all_ = work('full_disk', dest)
-    assert empty.startswith(f'Cannot write in {dest}: No space left on device') and 'make room' in empty
+    assert empty.startswith(f'Cannot write in {dest}: [Errno 28] No space left on device') and 'make room' in empty
     assert not set(names) & set(have)
     assert copy not in some and copy in all_
 
@@ -523,7 +526,7 @@ def test_read_only_cache(what, how, work, request):
         os.chmod(d, 0o755)
         full,decoded,empty = work('read_only', Path(d)/'tiny', what, how)
         assert full == decoded == 'ok'
-        assert re.match(f'Cannot write in {d}/tiny: (Permission denied|Read-only file system)', empty), empty
+        assert re.match(rf'Cannot write in {d}/tiny: \[Errno \d+\] (Permission denied|Read-only file system)', empty), empty
         assert 'FMNIST_NB_HOME' in empty
 
 def test_copy_of_the_first_edition(server, dest):
@@ -559,16 +562,15 @@ def real_server(real):
     def swapped(c, n): reply(c, packed[n.replace('train', 't10k') if 'train' in n else n.replace('t10k', 'train')])
     def halved(c, n): reply(c, packed[n][:len(packed[n])//2], length=len(packed[n]))
     def spoilt(c, n): reply(c, faulty.flipped(packed[n]))
-    def same_size(c, n): reply(c, gzip.compress(bytes(dl._raw_size(n)), 1))
+    def same_size(c, n): reply(c, gzip.compress(bytes(dl._sizes[n]), 1))
     def real_thing(c, n): reply(c, packed[n])
     s.behaviours |= dict(swapped=swapped, halved=halved, spoilt=spoilt, same_size=same_size, good=real_thing)
     yield s
     s.close()
 
 def test_the_real_files(real_server, tmp_path):
-    told = dict(status_404='HTTP status 404', web_page='not a gzip file', halved='cut short', same_size='SHA-256',
-                loop='loop', swapped='wrong content: 7,840,016 bytes, expected 47,040,016',
-                spoilt='damaged gzip file|SHA-256')
+    told = dict(status_404='HTTP Error 404', web_page='begins with', halved='ended before', same_size='SHA-256',
+                loop='loop', swapped='SHA-256 5b4141f0…, not c59f468a…', spoilt='damaged gzip file|SHA-256')
     bad = [f'{real_server.url}/{f}' for f in told]
     with pytest.raises(DownloadError) as e: download(folder=tmp_path, sources=bad)
     for fault,cause in told.items(): assert re.search(f'/{fault}: .*({cause})', str(e.value)), cause
