@@ -304,7 +304,7 @@ def spawn(self:WichmannHill,
     k,draws = index(k),index(draws)
     if k<0 or draws<1:
         raise ValueError(f'`k` must be 0 or more, `draws` 1 or more; got {k} and {draws}')
-    piece = max(draws, self._left*987//1597//(k+1023))
+    piece = max(draws, self._left*987//1597//(k+1689))
     while math.gcd(piece, PERIOD)>1: piece += 1
     if k and (k+1)*piece > self._left: raise ValueError(
         f'{k} streams of {draws:,} draws do not fit into the {self._left:,} draws left; '
