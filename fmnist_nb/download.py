@@ -82,7 +82,7 @@ def _write_whole(path):
     finally: part.unlink(missing_ok=True)
 
 # %% ../nbs/00_download.ipynb #1f296f06
-_verified = {} # path -> note: in a folder without notes, verified at most once per process
+_verified = {} # path -> note: what this process has verified, whether or not a note can be written
 def _note(path, sha256): return [(s := os.stat(path)).st_size, s.st_mtime_ns, sha256]
 
 def _notes(folder):
@@ -97,7 +97,7 @@ def _is_verified(path, sha256):
     path = Path(path).absolute()
     try: note = _note(path, sha256)
     except OSError: return False
-    return note in (_verified.get(path), _notes(path.parent).get(path.name))
+    return note == _verified.get(path) or note == _notes(path.parent).get(path.name)
 
 def _note_verified(path, sha256):
     "Note that the file at `path`, as it is now, has the digest `sha256`; under the lock"
@@ -124,7 +124,7 @@ def _sweep(folder, names):
             if not p.is_dir(): p.unlink()
 
 # %% ../nbs/00_download.ipynb #99bdbef5
-_timeout,_slowest,_headers = 10,10_000,{'User-Agent': 'fmnist_nb'} # seconds; bytes a second
+_timeout,_slowest = 10,10_000 # seconds; bytes a second
 def _is_url(source): return bool(re.match('https?://', str(source), re.I))
 
 class _Redirect(request.HTTPRedirectHandler):
@@ -146,8 +146,8 @@ def _fetch(source, name, sha256, progress=False):
     "The bytes of file `name` of `source`, verified; an error says why they can't be had"
     content,most,start,bar = bytearray(),_sizes[name] + 2**16,time.monotonic(),nullcontext()
     if web := _is_url(source):
-        req = request.Request(f'{str(source).rstrip("/")}/{name}', headers=_headers)
-        f = request.build_opener(_Redirect).open(req, timeout=_timeout)
+        url = f'{str(source).rstrip("/")}/{name}'
+        f = request.build_opener(_Redirect).open(url, timeout=_timeout)
     else: f = _open_regular(Path(source).expanduser()/name)
     if show := progress and web and (imports.IN_NOTEBOOK or sys.stderr.isatty()):
         from tqdm import tqdm
@@ -167,7 +167,8 @@ def _fetch(source, name, sha256, progress=False):
 def _line(o):
     "`o` in 200 printable characters at most, without the secrets of URLs"
     text = repr(str(o) or type(o).__name__)[1:-1]
-    return re.sub(r'(https?://)?\S*@', r'\1…@', re.sub(r'\?\S*', '?…', text))[:200]
+    text = re.sub(r'\?\S*', '?…', text)
+    return re.sub(r'(?<!\S)(https?://)?\S*@', r'\1…@', text)[:200]
 
 def _in_place(path, sha256):
     "Is the file at `path` right? As noted, or else verified now, and noted"

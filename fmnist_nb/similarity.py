@@ -102,7 +102,7 @@ class NotFittedError(ValueError, AttributeError):
 class NearestMean:
     "Classify pictures by the nearest class mean: scikit-learn's ways, on tensors or arrays"
     _estimator_type = 'classifier'
-    _own = _known = None # summary of what this model was shown; classes that were announced
+    _own = _total = _known = None # summaries: shown here, all; classes that were announced
     def __init__(self,
         norm:str='l1', # Distance: l1 (mean absolute difference) or l2 (root mean square)
     ): self.norm = norm
@@ -111,9 +111,7 @@ class NearestMean:
     )->dict: # Argument name to value
         "The arguments of the constructor, a subclass's too"
         return {o: getattr(self, o) for o in inspect.signature(type(self)).parameters}
-    def set_params(self,
-        **params, # New values of constructor arguments
-    )->'NearestMean': # The model itself
+    def set_params(self, **params)->'NearestMean': # The model itself
         "Set arguments of the constructor. Raises `ValueError` for a name that is none"
         known = list(self.get_params())
         if bad := sorted(params.keys() - known):
@@ -139,7 +137,7 @@ def _merge(*parts):
 @patch
 def _learn(self:NearestMean, own, total, known=None):
     "Keep the summary of what this model was shown, and of all that it knows"
-    self._own,self._known = own,known
+    self._own,self._total,self._known = own,total,known
     self.classes_,self.counts_,self.sums_ = total
     self.means_ = _means(self.counts_, self.sums_)
     return self
@@ -166,14 +164,13 @@ def partial_fit(self:NearestMean,
     classes=None, # All labels that may come from now on, if others are to be refused
 )->NearestMean: # The model itself
     "Learn from `x` and `y` on top of what was learned before"
-    total = (self.classes_, self.counts_, self.sums_) if hasattr(self, 'means_') else None
-    part = _summary(_pictures(x, total and self.sums_.shape[1:]), y)
+    part = _summary(_pictures(x, self._total and self.sums_.shape[1:]), y)
     known = self._known if classes is None else _labels(classes, len(classes))
     if known is not None:
         _check_known(part[0], known)
         empty = part[2].new_zeros(len(known), *part[2].shape[1:])
         part = _merge(part, (known, known*0, empty))
-    return self._learn(_merge(part, self._own), _merge(part, total), known)
+    return self._learn(_merge(part, self._own), _merge(part, self._total), known)
 
 # %% ../nbs/05_similarity.ipynb #d3e62796
 def _norm_table(x, m, norm):
@@ -233,7 +230,7 @@ def all_reduce(self:NearestMean)->NearestMean: # The model itself
 def _find_class(c, dataset):
     "Number and name of the class `c` of `dataset`, given as a number or a name in any case"
     names = label_names if dataset=='fashion-mnist' else '0123456789'
-    key = str(c.item() if isinstance(c, Tensor) else c).strip().lower()
+    key = f'{c}'.strip().lower() # so a tensor of one number is that number
     for i,o in enumerate(names):
         if key in (str(i), o.lower()): return i,o
     known = ', '.join(o if o==str(i) else f'{i} {o}' for i,o in enumerate(names))

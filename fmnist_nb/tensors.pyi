@@ -4,12 +4,13 @@ from pathlib import Path
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from typing import Any, NamedTuple, SupportsIndex, overload
-import numpy as np
-import torch
+import matplotlib.axes
+import numpy as np, torch
 
-__all__ = ['show_image', 'Split', 'Splits', 'load_data', 'FashionMNIST', 'MNIST', 'show_images']
+__all__ = ['show_image', 'show_images', 'Split', 'Splits', 'load_data', 'FashionMNIST', 'MNIST']
 
-def show_image(im: Any, title: str | None=None, ax: Any=None, figsize: tuple[Any, ...]=(2.2, 2.4), **kwargs: Any) -> object: ...
+def show_image(im: Any, title: str | None = None, ax: matplotlib.axes.Axes | None = None, figsize: tuple[float, float] = (2.2, 2.4), **kwargs: Any) -> matplotlib.axes.Axes: ...
+def show_images(ims: Any, titles: Any=None, ncols: int | None=None, figsize: tuple[Any, ...] | None=None, suptitle: str | None=None, **kwargs: Any) -> np.ndarray[Any, Any]: ...
 class Split(NamedTuple):
     x: Tensor
     y: Tensor
@@ -21,11 +22,23 @@ class FashionMNIST(Dataset[Any]):
     data: Tensor
     targets: Tensor
     classes: list[str]
-    root: str | Path | None
+    mirrors: list[str]
+    resources: list[tuple[str, str]]
+    training_file: str
+    test_file: str
+    root: Any
     train: bool
-    dataset: str
     transform: Any
     target_transform: Any
+    transforms: Any
+    @property
+    def train_data(self) -> Tensor: ...
+    @property
+    def train_labels(self) -> Tensor: ...
+    @property
+    def test_data(self) -> Tensor: ...
+    @property
+    def test_labels(self) -> Tensor: ...
     def __init__(self, root: str | Path | None=None, train: bool=True, transform: Any=None, target_transform: Any=None, download: bool=False) -> None: ...
     def download(self) -> None: ...
     @property
@@ -48,4 +61,3 @@ class FashionMNIST(Dataset[Any]):
     def loader(self, batch_size: int=64, shuffle: bool=False, drop_last: bool=False, sampler: Any=None, generator: torch.Generator | None=None, transform: Any=None, device: str | torch.device | None=None, **kwargs: Any) -> DataLoader[Any]: ...
 class MNIST(FashionMNIST):
     ...
-def show_images(ims: Any, titles: Any=None, ncols: int | None=None, figsize: tuple[Any, ...] | None=None, suptitle: str | None=None, **kwargs: Any) -> np.ndarray[Any, Any]: ...

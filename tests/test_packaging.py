@@ -94,6 +94,7 @@ def test_every_import_is_declared():
             if isinstance(s, ast.ImportFrom) and not s.level: imported = [s.module]
             for top in (o.partition('.')[0] for o in imported):
                 if (p.stem, top) == ('similarity', 'sklearn'): continue # which asks a model for its tags, and so is there
+                if top=='PIL': top = 'pillow'
                 assert top in sys.stdlib_module_names or top in declared, f'{p.name} imports {top}'
 
 def test_installed_modules_import(installed):

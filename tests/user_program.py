@@ -18,7 +18,7 @@ from fmnist_nb.matrix import Matrix
 from fmnist_nb.rng import MODULI, MULTIPLIERS, PERIOD, WichmannHill, fork_safe, get_state, rand, seed, worker_init_fn
 from fmnist_nb.similarity import (NearestMean, NotFittedError, PairAccuracy, class_means, confusion_matrix, kmeans, l1_norm, l2_norm,
     most_wrong, nearest_neighbors, pair_accuracy, pairwise_accuracy, plot_pair, prototypes, duplicates, split)
-from fmnist_nb.tensors import FashionMNIST, Split, Splits, load_data, show_image, show_images
+from fmnist_nb.tensors import MNIST, FashionMNIST, Split, Splits, load_data, show_image, show_images
 
 def files_and_bytes() -> None:
     assert_type(DATASETS, dict[str, dict[str, str]])
@@ -68,7 +68,7 @@ def tensors() -> None:
     assert_type(x_train, Tensor)
     assert_type(valid, Split)
     assert_type(valid.y, Tensor)
-    ds = FashionMNIST(train=False, transform=lambda im: im/255)
+    ds = FashionMNIST(train=False, transform=lambda im: im.resize((14, 14)))
     im,label = ds[0]
     assert_type(ds[:10], FashionMNIST)
     some: FashionMNIST = ds[torch.arange(3)]
@@ -76,6 +76,8 @@ def tensors() -> None:
     assert_type(ds.classes, list[str])
     assert_type(ds.class_to_idx, dict[str, int])
     assert_type(ds.data, Tensor)
+    assert_type(ds.raw_folder + ds.processed_folder, str)
+    assert_type(MNIST.resources, list[tuple[str, str]])
     dl = FashionMNIST().loader(batch_size=256, shuffle=True, generator=torch.Generator(), num_workers=0)
     assert_type(dl, DataLoader[Any])
     for xb,yb in dl: break

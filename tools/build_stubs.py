@@ -20,6 +20,8 @@ signatures = {
     'FashionMNIST.class_to_idx': ['(self) -> dict[str, int]'],
     'FashionMNIST.__getitem__': ['(self, i: slice | list[int] | list[bool]) -> FashionMNIST', f'(self, i: {arrays}) -> Any',
                                  '(self, i: SupportsIndex) -> tuple[Any, Any]'],
+    'show_image': ['(im: Any, title: str | None = None, ax: matplotlib.axes.Axes | None = None, '
+                   'figsize: tuple[float, float] = (2.2, 2.4), **kwargs: Any) -> matplotlib.axes.Axes'],
     'NearestMean.fit': [f'(self, x: {arrays}, y: {arrays}) -> NearestMean'],
     'NearestMean.partial_fit': [f'(self, x: {arrays}, y: {arrays}, classes: Any = None) -> NearestMean'],
     'NearestMean.score': [f'(self, x: {arrays}, y: {arrays}) -> float'],
@@ -27,8 +29,10 @@ signatures = {
     'WichmannHill.spawn': ['(self, k: int, draws: int = 1000000) -> list[WichmannHill]'],
     'load_lists': ["(dataset: str = 'fashion-mnist') -> tuple[list[list[int]], list[int], list[list[int]], list[int]]"],
     'chunks': ['(x: _Slices, size: SupportsIndex) -> Iterator[_Slices]', '(x: Iterable[_T], size: SupportsIndex) -> Iterator[list[_T]]']}
-attributes = {'FashionMNIST': 'data: Tensor; targets: Tensor; classes: list[str]; root: str | Path | None; train: bool; dataset: str; '
-                              'transform: Any; target_transform: Any',
+attributes = {'FashionMNIST': 'data: Tensor; targets: Tensor; classes: list[str]; mirrors: list[str]; resources: list[tuple[str, str]]; '
+                              'training_file: str; test_file: str; root: Any; train: bool; transform: Any; target_transform: Any; '
+                              'transforms: Any' + ''.join(f'; @property; def {s}_{k}(self) -> Tensor: ...'
+                                                          for s in ('train', 'test') for k in ('data', 'labels')),
               'NearestMean': 'norm: str; means_: Tensor; classes_: Tensor; counts_: Tensor; sums_: Tensor'}
 extra = {'chunks': '''_T = TypeVar('_T')
 class _HasSlices(Protocol):
@@ -49,7 +53,7 @@ def full(s):
 def function(f, owner=''):
     "The lines for the function `f`, a method of `owner` if given"
     args,patched = f.args,[ast.unparse(o) for o in f.decorator_list if 'patch' in ast.unparse(o)]
-    head = ['@property'] if any('as_prop' in o for o in patched) else []
+    head = ['@property'] if any('as_prop' in o for o in patched) or 'property' in map(ast.unparse, f.decorator_list) else []
     if (finer := signatures.get(f'{owner}.{f.name}'.lstrip('.'))):
         many = ['@overload'] if len(finer)>1 else []
         return [line for o in finer for line in (*many, *head, f'def {f.name}{full(o)}: ...')]
