@@ -48,10 +48,9 @@ def rand()->float: # The next draw, between 0 and 1
     _rnd_state = x,y,z = 171*x % 30269, 172*y % 30307, 170*z % 30323
     return (x/30269 + y/30307 + z/30323) % 1.0
 
-# %% ../nbs/06_rng_profiling.ipynb #27feb77d
-_generators = weakref.WeakSet()  # all of this process: `worker_init_fn` needs to find them
-
 # %% ../nbs/06_rng_profiling.ipynb #e6463428
+_generators = weakref.WeakSet()  # `worker_init_fn` needs to find them
+
 class WichmannHill(Random):
     "Wichmann and Hill's generator with the methods of `Random`; `x`: a seed; one thread"
     VERSION = 2
@@ -162,17 +161,18 @@ def _wheels(): return tuple(map(_wheel, MODULI, MULTIPLIERS))
 @patch
 def _uniform(self:WichmannHill, a:np.ndarray):
     "Fill the contiguous float64 array `a` with the next draws"
-    self._take(len(a))
+    n = len(a)
+    self._take(n)
     ((xv,xi,xq),(yv,yi,yq),(zv,zi,zq)),(x,y,z) = _wheels(),self._state
     i,j,k = xi[x]+1, yi[y]+1, zi[z]+1
-    whole = np.empty(min(len(a), _BLOCK))
-    for s in range(0, len(a), _BLOCK):
-        u = a[s:s+_BLOCK]
+    whole = np.empty(min(n, _BLOCK))
+    for s in range(0, n, _BLOCK):
+        u = a[s:s+_BLOCK] if n>_BLOCK else a
         m = len(u)
         i,j,k = i % 30268, j % 30306, k % 30322
-        np.add(xq[i:i+m], yq[j:j+m], out=u)
-        np.add(u, zq[k:k+m], out=u)
-        np.subtract(u, np.floor(u, out=whole[:m]), out=u)
+        np.add(xq[i:i+m], yq[j:j+m], u)
+        np.add(u, zq[k:k+m], u)
+        np.subtract(u, np.floor(u, whole[:m]), u)
         i,j,k = i+m, j+m, k+m
     self._state = xv[(i-1) % 30268], yv[(j-1) % 30306], zv[(k-1) % 30322]
 
@@ -180,59 +180,63 @@ def _uniform(self:WichmannHill, a:np.ndarray):
 _arrays = {torch.float64: 'f8', torch.float32: 'f4',
            torch.float16: 'f2', torch.bfloat16: 'i2'}
 
-def _new(size, dtype, device):
-    "A tensor to fill, of NumPy's memory: `torch.empty` may fill it first, with threads"
-    t = torch.from_numpy(np.empty(size, _arrays[dtype])).view(dtype)
-    device = torch.empty(0, device=device).device
+def _to_tensor(a, dtype, device):
+    "A tensor of NumPy's memory: `torch.empty` may fill its own first, with threads"
+    t = torch.from_numpy(a)
+    if t.dtype!=dtype: t = t.view(dtype)
     return t if device.type=='cpu' else t.to(device)
 
-def _target(size, dtype, device, out):
-    "The tensor to fill: `out`, or a new one"
-    if len(size)==1 and isinstance(size[0], (tuple,list)): size = tuple(size[0])
-    kind = dtype or (torch.float64 if out is None else out.dtype)
-    if kind not in _arrays:
-        raise TypeError(f'`dtype` must be one of {list(_arrays)}; got {kind}')
-    if out is None: return _new(size, kind, device)
-    if out.dtype!=kind:
-        raise TypeError(f'`dtype` is {kind}, but `out` has {out.dtype}: leave one out')
+def _check_out(out, size, dtype, device):
+    "Ready `out` for new numbers, if it can hold what is asked for"
+    if out.dtype!=dtype:
+        raise TypeError(f'`dtype` is {dtype}, but `out` has {out.dtype}: leave one out')
     if device is not None and torch.device(device).type!=out.device.type:
-        raise ValueError(f'`device` is {device}, but `out` on {out.device}: leave one out')
+        raise ValueError(f'`device` is {device}, `out` is on {out.device}: leave one out')
     if out.requires_grad and torch.is_grad_enabled():
         raise RuntimeError('`out` requires a gradient; fill it inside `torch.no_grad()`')
-    if any(n>1 and s==0 for n,s in zip(out.shape, out.stride())):
+    if not out.is_contiguous() and any(n>1>s for n,s in zip(out.shape, out.stride())):
         raise RuntimeError('elements of `out` share one place in memory: `clone` it first')
-    if size and out.numel()==0: out.set_(_new(size, kind, out.device))
+    if size and out.numel()==0:
+        out.set_(_to_tensor(np.empty(size, _arrays[dtype]), dtype, out.device))
     if size and out.shape!=size:
         raise ValueError(f'`out` has shape {tuple(out.shape)}, asked for is {size}')
     torch.autograd.graph.increment_version(out)
-    return out
 
 # %% ../nbs/06_rng_profiling.ipynb #df0aafb0
-def _fill(out, draw, narrow):
-    "Fill `out` by `draw(array)`; `narrow(array, dtype)` readies it for a shorter dtype"
-    host = out.detach() if out.is_cpu else _new(out.shape, out.dtype, 'cpu')
-    bf16,direct = out.dtype==torch.bfloat16,host.is_contiguous()
-    a = (host.view(torch.int16) if bf16 else host).numpy()
-    flat = a.reshape(-1) if direct else a.flat
-    if direct and out.dtype==torch.float64: draw(flat)
+def _fill(size, dtype, device, out, draw, narrow):
+    "Numbers by `draw(array)`; `narrow(array, dtype)` readies them for a shorter dtype"
+    if len(size)==1 and isinstance(size[0], (tuple,list)): size = tuple(size[0])
+    kind = dtype or (torch.float64 if out is None else out.dtype)
+    if kind not in _arrays: raise TypeError(f'`dtype`: one of {list(_arrays)}; got {kind}')
+    bf16 = kind==torch.bfloat16
+    if out is None: device = torch.empty(0, device=device).device
+    else: _check_out(out, size, kind, device)
+    if out is None or not out.is_cpu:
+        a = np.empty(size if out is None else out.shape, _arrays[kind])
     else:
+        host = out.detach() if out.requires_grad else out
+        a = (host.view(torch.int16) if bf16 else host).numpy()
+    flat = a.reshape(-1) if a.flags.c_contiguous else a.flat
+    if kind==torch.float64 and a.flags.c_contiguous: draw(flat)
+    else:
+        scratch = np.empty(min(_BLOCK, a.size))
         for s in range(0, a.size, _BLOCK):
-            u = np.empty(min(_BLOCK, a.size-s))
+            u = scratch[:a.size-s]
             draw(u)
-            if out.dtype!=torch.float64: narrow(u, out.dtype)
+            if kind!=torch.float64: narrow(u, kind)
             if bf16: u = torch.from_numpy(u).bfloat16().view(torch.int16).numpy()
             flat[s:s+len(u)] = u
-    if not out.is_cpu: out.detach().copy_(host)
+    if out is None: return _to_tensor(a, kind, device)
+    if not out.is_cpu: out.detach().copy_(_to_tensor(a, kind, torch.device('cpu')))
     return out
 
-# %% ../nbs/06_rng_profiling.ipynb #d238f19e
+# %% ../nbs/06_rng_profiling.ipynb #72c5870b
 def _round_down(u, dtype):
     "Round `u` down to the grid of numbers that `torch.rand` can give in `dtype`"
     grid = 2 / torch.finfo(dtype).eps
     np.multiply(u, grid, out=u)
     np.multiply(np.trunc(u, out=u), 1/grid, out=u)
 
-# %% ../nbs/06_rng_profiling.ipynb #72c5870b
 @patch
 def rand(self:WichmannHill,
          *size:int, # The shape: ints, or one tuple of ints; none where out has one
@@ -241,7 +245,7 @@ def rand(self:WichmannHill,
          out:torch.Tensor=None, # A tensor to fill; an empty one is given the size
         )->torch.Tensor: # In [0, 1); float64: the draws of random; else those rounded down
     "The next draws as a tensor; `TypeError` or `ValueError` where arguments do not fit"
-    return _fill(_target(size, dtype, device, out), self._uniform, _round_down)
+    return _fill(size, dtype, device, out, self._uniform, _round_down)
 
 # %% ../nbs/06_rng_profiling.ipynb #46eba414
 @patch
@@ -268,7 +272,7 @@ def randn(self:WichmannHill,
           out:torch.Tensor=None, # A tensor to fill; an empty one is given the size
          )->torch.Tensor: # Of mean 0 and variance 1, made in float64, rounded to dtype
     "The next normal numbers, those of `gauss`, as a tensor; raises what `rand` does"
-    return _fill(_target(size, dtype, device, out), self._normal, lambda z,dtype: None)
+    return _fill(size, dtype, device, out, self._normal, lambda z,dtype: None)
 
 # %% ../nbs/06_rng_profiling.ipynb #96195d9e
 @patch
@@ -300,7 +304,7 @@ def spawn(self:WichmannHill,
     k,draws = index(k),index(draws)
     if k<0 or draws<1:
         raise ValueError(f'`k` must be 0 or more, `draws` 1 or more; got {k} and {draws}')
-    piece = max(draws, self._left*987//1597//(k+1023))
+    piece = max(draws, self._left*987//1597//(k+1689))
     while math.gcd(piece, PERIOD)>1: piece += 1
     if k and (k+1)*piece > self._left: raise ValueError(
         f'{k} streams of {draws:,} draws do not fit into the {self._left:,} draws left; '
@@ -343,7 +347,7 @@ def fork_safe(rng:WichmannHill, # The generator that shall differ in every proce
     with _fork_lock: _fork_safe.add(rng)
     return rng
 
-# %% ../nbs/06_rng_profiling.ipynb #e60a35c8
+# %% ../nbs/06_rng_profiling.ipynb #06532da3
 def _rank():
     "Number of this process and of all processes in a distributed run; 0 and 1 outside one"
     if dist.is_available() and dist.is_initialized():
@@ -351,7 +355,6 @@ def _rank():
     if 'RANK' not in os.environ: return 0,1
     return int(os.environ['RANK']), int(os.environ['WORLD_SIZE'])  # set by torchrun
 
-# %% ../nbs/06_rng_profiling.ipynb #06532da3
 def worker_init_fn(worker_id:int, # Number of the worker; DataLoader passes it
                   )->None: # Nothing: the generators of this process are changed
     "Give each generator in this worker a stream of its own; `RuntimeError` elsewhere"
