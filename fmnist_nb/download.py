@@ -17,8 +17,8 @@ from filelock import FileLock,Timeout
 # %% ../nbs/00_download.ipynb #696335f5
 _names = ('train-images-idx3-ubyte.gz', 'train-labels-idx1-ubyte.gz',
           't10k-images-idx3-ubyte.gz', 't10k-labels-idx1-ubyte.gz')
-# File name -> size of what is inside; data set -> file name -> SHA-256 of what is inside
 _sizes = dict(zip(_names, (16+60_000*28*28, 8+60_000, 16+10_000*28*28, 8+10_000)))
+# Data set -> file name -> SHA-256 of what is inside; `_sizes` has how many bytes that is
 DATASETS = {
     'fashion-mnist': dict(zip(_names, (
         'c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888',

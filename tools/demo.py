@@ -1,4 +1,4 @@
-"What `make demo` shows: the data, checked and read, then each chapter's command; pictures in demo/"
+"What `make demo` shows: the data, verified and read, then each chapter's command; pictures in demo/"
 import hashlib, subprocess, sys
 from configparser import ConfigParser
 from pathlib import Path
@@ -12,7 +12,7 @@ out = root/'demo'
 def say(msg=''): print(msg, flush=True)
 
 def summary():
-    "A line for each file: read it with the library's own parser, and check it in one go"
+    "A line for each file: read it with the library's own parser, and verify it in one go"
     say('\n== the four files, decoded')
     say(f'{"file":<28}{"shape":<18}{"type":<7}{"min":>4}{"max":>5}   SHA-256')
     for f,sha in zip(download(), DATASETS['fashion-mnist'].values()):

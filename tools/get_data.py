@@ -10,7 +10,7 @@ def say(msg): print(msg.replace(f'{Path.home()}/', '~/'), flush=True)
 def _run(*cmd, **kw): return subprocess.run(cmd, stdin=subprocess.DEVNULL, capture_output=True, text=True, **kw)
 
 def from_distribution():
-    "Install the distribution's package as root, or unpack it where any user may: the four files end up checked in the cache"
+    "Install the distribution's package as root, or unpack it where any user may: the four files end up verified in the cache"
     if os.geteuid() == 0:
         say(f'  apt-get install {package}')
         env = os.environ | {'DEBIAN_FRONTEND': 'noninteractive'}
@@ -41,6 +41,6 @@ def has_mnist():
 if __name__ == '__main__':
     try: files = fashion()
     except DownloadError as e: sys.exit(f'data: {e}')
-    say(f'fashion-mnist: four files, checked, in {files[0].parent}')
-    say(f'mnist: four files, checked, in {data_dir("mnist")}' if has_mnist() else
+    say(f'fashion-mnist: four files, verified, in {files[0].parent}')
+    say(f'mnist: four files, verified, in {data_dir("mnist")}' if has_mnist() else
         'mnist: no source has it here; only the cells about digits need it, and they are skipped')
