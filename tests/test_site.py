@@ -126,7 +126,7 @@ def test_search(open_page):
     first.wait_for()
     assert 'IdxDecodeError' in first.inner_text()
     page.keyboard.press('Enter')
-    page.wait_for_url('**/idx.html#idxdecodeerror')
+    page.wait_for_url('**/idx*.html#idxdecodeerror')
     assert page.locator('#idxdecodeerror').is_visible() and not page.locator('dialog').is_visible()
     page.keyboard.press('/')
     page.locator('dialog input').fill('zyzzyva')

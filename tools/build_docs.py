@@ -3,13 +3,14 @@
 Three steps. `prepare`: nbdev processes the notebooks into `_proc`, and the API entries are written from the source.
 `render`: Quarto or smalldocs turns them into HTML. `finish`: the text of every page is taken out of that HTML and put into
 `page.html`, so that both engines give the same site, and what must hold of the site is checked."""
-import ast, functools, re, shutil, subprocess, sys, textwrap, threading, time
+import ast, functools, re, shutil, subprocess, sys, textwrap, threading, time, warnings
 from contextlib import redirect_stdout
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import takewhile
 from pathlib import Path
 
 from execnb.nbio import mk_cell, read_nb, write_nb
-from fastcore.basics import first
+from fastcore.basics import AttrDict, first
 from fastcore.script import call_parse
 from nbdev.config import get_config
 from nbdev.doclinks import NbdevLookup, patch_name
@@ -65,28 +66,65 @@ def public_names():
 
 # ---- Step 1: prepare ----
 
+half = '## From lesson to library'
+
 def _api_entry(name, source_below):
     "Markdown for the API entry of `name`; `source_below`: the whole source follows, so no signature is needed"
     _,_,sig,doc = public_names()[name]
     look = NbdevLookup()
-    parts = ['::: {.api}', f'[source]({look.code(name)}){{.api-source}}', f'### `{name}`', look.linkify(doc) or '']
+    parts = ['::: {.api .below}' if source_below else '::: {.api}', f'[source]({look.code(name)}){{.api-source}}', f'### `{name}`', look.linkify(doc) or '']
     if not source_below: parts.append(f'```python\n{sig}\n```')
     return '\n\n'.join([*parts, ':::'])
 
 _double_link = re.compile(r'\[(\[`[^`]+`\]\([^)]*\))\]\([^)]*\)') # nbdev links a name that its author had linked
 
+def _show_doc(cell):
+    m = cell.cell_type=='code' and re.search(r'^show_doc\(([\w.]+)', cell.source, flags=re.M)
+    return m[1] if m else None
+
+def _pieces(cell, names):
+    "The exported `cell`, cut so that each definition among `names` stands alone, below its API entry; the names that it defines"
+    lines,res,found,end,alone = cell.source.splitlines(),[],[],0,True
+    for node in ast.parse(cell.source).body:
+        name = patch_name(node) if isinstance(node, (ast.FunctionDef, ast.ClassDef)) else None
+        if name in names:
+            res.append(mk_cell(_api_entry(name, True), 'markdown'))
+            found.append(name)
+        part = '\n'.join(o for o in lines[end:node.end_lineno] if not o.startswith('#|'))
+        if alone or name in names: res.append(mk_cell('#| code-fold: show\n#| code-summary: Exported source\n' + part.lstrip('\n')))
+        else: res[-1].source += '\n' + part
+        end,alone = node.end_lineno,name in names
+    res[-1].outputs = cell.outputs
+    return res,found
+
 def _process(path):
     "The notebook at `path` as the docs show it"
     nb = read_nb(path)
-    FilterDefaults()(nb)
+    with warnings.catch_warnings(action='ignore', category=UserWarning): FilterDefaults()(nb) # it minds guarded imports
+    docs = [_show_doc(c) for c in nb.cells]
+    new = [[mk_cell(_api_entry(d, False), 'markdown') if d else c] for c,d in zip(nb.cells, docs)]
     for i,c in enumerate(nb.cells):
         if c.cell_type=='markdown': c.source = _double_link.sub(r'\1', c.source)
-        m = c.cell_type=='code' and re.search(r'^show_doc\(([\w.]+)', c.source, flags=re.M)
-        if not m: continue
-        after = nb.cells[i+1].source if i+1<len(nb.cells) else ''
-        below = 'Exported source' in after and re.search(rf'(def|class) {m[1].split(".")[-1]}\b', after)
-        nb.cells[i] = mk_cell(_api_entry(m[1], below), 'markdown')
+        if c.cell_type!='code' or 'Exported source' not in c.source: continue
+        near = {docs[j]: j for way in (range(i-1, -1, -1), range(i+1, len(docs))) for j in takewhile(docs.__getitem__, way)}
+        pieces,found = _pieces(c, near)
+        if found: new[i] = pieces
+        for name in found: new[near[name]] = []
+    nb.cells = sum(new, [])
     return nb
+
+def _halves(nb, stem):
+    "The notebook and, where it has that heading, what is below it: the library behind the lesson, its headings a level higher"
+    cut = first(i for i,c in enumerate(nb.cells) if c.cell_type=='markdown' and c.source.startswith(half))
+    if cut is None: return [(stem, nb)]
+    title = re.search('^title: (.+)$', nb.cells[0].source, flags=re.M)[1]
+    head = (f'---\ntitle: "{title}: the library"\noutput-file: {stem}_library.html\n'
+            'description: "From lesson to library: the same, made to be relied on, and tested"\n---\n')
+    back = AttrDict(nb, cells=[mk_cell(head, 'raw'), *nb.cells[cut:]])
+    nb.cells = nb.cells[:cut]
+    for c in back.cells:
+        if c.cell_type=='markdown': c.source = re.sub('^#(?=##)', '', c.source.removeprefix(half), flags=re.M)
+    return [(stem, nb), (f'{stem}_library', back)]
 
 def _api_row(name, nb):
     "A line of the table of names: the name, linked to its entry or, for a constant, to where it is set; the start of its docstring"
@@ -101,9 +139,10 @@ def _api_index():
     for p in sorted(nbs.glob('[0-9]*.ipynb')):
         cells = read_nb(p).cells
         title = re.search(r'^# (.+)$', cells[0].source, flags=re.M)[1].strip()
+        behind = f', [the library behind it]({p.name}#from-lesson-to-library)' if any(half in c.source for c in cells) else ''
         exp = first(m[1] for c in cells if (m := re.search(r'^#\| *default_exp +(\S+)', c.source)))
         rows = [_api_row(n, p) for n,v in public_names().items() if v[0]==exp and not re.search(r'(^|\.)_', n)]
-        if rows: out += [f'## `{cfg.lib_name}.{exp}`', '', f'Chapter [{title}]({p.name}).', '', '| name | what it is |', '|---|---|', *rows, '']
+        if rows: out += [f'## `{cfg.lib_name}.{exp}`', '', f'Chapter [{title}]({p.name}){behind}.', '', '| name | what it is |', '|---|---|', *rows, '']
     return '\n'.join(out)
 
 def _not_found():
@@ -115,7 +154,8 @@ def prepare():
     with redirect_stdout(None): refresh_quarto_yml() # it says that `_quarto.yml` is ours
     shutil.rmtree(proc, ignore_errors=True)
     shutil.copytree(nbs, proc, ignore=shutil.ignore_patterns('.*'))
-    for p in sorted(nbs.glob('*.ipynb')): write_nb(_process(p), proc/p.name)
+    for p in nbs.glob('*.ipynb'):
+        for stem,nb in _halves(_process(p), p.stem): write_nb(nb, proc/f'{stem}.ipynb')
     (proc/'api.qmd').write_text(_api_index(), encoding='utf-8')
     (proc/'404.qmd').write_text(_not_found(), encoding='utf-8')
 
@@ -144,18 +184,10 @@ def build():
     return problems
 
 class Handler(SimpleHTTPRequestHandler):
-    "Serve `_docs` as its host will: also under the base URL, and with the site's own page for what is not there"
+    "Serve `_docs` as its host will, also under the base URL"
     def __init__(self, *args, **kwargs): super().__init__(*args, directory=docs, **kwargs)
     def translate_path(self, path): return super().translate_path(path.removeprefix(cfg.doc_baseurl) or '/')
     def log_message(self, *args): pass
-
-    def send_error(self, code, message=None, explain=None):
-        page = docs/'404.html'
-        if code!=404 or not page.exists(): return super().send_error(code, message, explain)
-        self.send_response(404)
-        self.send_header('Content-Type', 'text/html; charset=utf-8')
-        self.end_headers()
-        self.wfile.write(page.read_bytes())
 
 def preview(port):
     "Serve the site on this machine; build again whenever a notebook or a tool changes"

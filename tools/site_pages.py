@@ -5,6 +5,7 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 from bs4 import BeautifulSoup, Comment, NavigableString
+from fastcore.basics import first
 from jinja2 import Environment, FileSystemLoader
 from latex2mathml.converter import convert as to_mathml
 from markdownify import MarkdownConverter
@@ -20,7 +21,8 @@ class Page:
     "One page: the text that an engine rendered, and what the site says about it"
     def __init__(self, path, srcs):
         self.href = f'{_short(path.stem)}.html'
-        self.src = srcs.get(_short(path.stem)) # the notebook, or None for a page made by a tool
+        self.src = srcs.get(_short(path.stem).removesuffix('_library')) # the notebook, or None for a page made by a tool
+        self.lesson = self.library = None # the page of the chapter's other half
         self.num = m[1] if self.src and (m := re.match(r'(\d+)_', self.src.name)) else ''
         m = self.src and re.search(r'#\| *default_exp +(\w+)', self.src.read_text(encoding='utf-8'))
         self.module = m[1] if m else ''
@@ -63,7 +65,7 @@ def _api(page):
         for o in api.find_all('section'): o.unwrap()
         above = api.find_previous(lambda o: _heading.match(o.name) and 'api-name' not in (o.get('class') or []))
         head,a = api.find(_heading),api.find(class_='api-source')
-        name,p = head.get_text(strip=True),a.parent
+        name,p,below = head.get_text(strip=True),a.parent,'below' in api['class']
         api.name,api.attrs = 'section',{'class': 'api'}
         head.name,head.attrs = f'h{min(int(above.name[1]) + 1, 6) if above else 2}',{'id': name.lower(), 'class': 'api-name'}
         a.attrs = {'href': a['href'], 'class': 'api-source', 'aria-label': f'source of {name}'}
@@ -71,8 +73,7 @@ def _api(page):
         api.insert(0, top)
         top.extend([head.extract(), a.extract()])
         p.decompose()
-        after = api.find_next_sibling()
-        if after and after.select_one('div.source'): api.append(after.extract())
+        if below: api.append(api.find_next_sibling().extract())
 
 def _figures(page, out):
     "Pictures become files; each sits on a sheet; returns those without a word for who cannot see them"
@@ -136,14 +137,24 @@ def _links(page, names, site):
         path = u.path.removeprefix('./')
         a['href'] = names.get(path, path) + (f'#{u.fragment}' if u.fragment else '')
 
-def _no_entry(pages):
-    "A link that nbdev made to a name that has no entry leads to its page; it is no link where the name is private"
-    ids = {p.href: {o['id'] for o in p.main.find_all(id=True)} for p in pages}
+def _anchors(page): return {o['id'] for o in page.main.find_all(id=True)}
+
+def _across(pages):
+    "Links lead to the page where their anchor is; a name without an entry is linked to its page, or not at all if it is private"
+    ids = {p.href: (p, _anchors(p), {h['id'] for h in p.main.find_all(class_='api-name')}) for p in pages}
     for p in pages:
-        for a in p.main.select('a[href]:has(> code:only-child)'):
+        for a in p.main.select('a[href*="#"]'):
             to,_,anchor = a['href'].partition('#')
+            page,here,_ = ids.get(to or p.href, (None, [anchor], []))
+            other = page and (page.library or page.lesson)
+            if other:
+                _,there,entries = ids[other.href]
+                if anchor=='from-lesson-to-library': a['href'] = page.library.href
+                elif page.library and anchor in entries or anchor in there-here:
+                    a['href'] = f'{other.href}#{anchor}'
+                    continue
             name = a.get_text().removesuffix('()')
-            if anchor!=name.lower() or anchor in ids.get(to or p.href, [anchor]): continue
+            if anchor in here or anchor!=name.lower() or not a.select_one(':scope > code:only-child'): continue
             if name.startswith('_') or '._' in name: a.unwrap()
             else: a['href'] = to
 
@@ -205,16 +216,17 @@ def _markdown(page):
 
 def _navigation(nbs, pages):
     "The groups of the sidebar, from sidebar.yml: `[(name, [page])]`, without the pages that are not there"
-    by_src = {p.src.name: p for p in pages if p.src} | {Path(p.href).with_suffix('.qmd').name: p for p in pages if not p.src}
+    by_src = {p.src.name: p for p in pages if p.src and not p.lesson} | {Path(p.href).with_suffix('.qmd').name: p for p in pages if not p.src}
     res = []
     for o in yaml.safe_load((nbs/'sidebar.yml').read_text(encoding='utf-8'))['website']['sidebar']['contents']:
         name,items = (o['section'], o['contents']) if isinstance(o, dict) else ('', [o])
         res.append((name, [by_src[i] for i in items if i in by_src]))
+        res.append(('The library behind it', [p.library for p in res[-1][1] if p.library]))
     return [o for o in res if o[1]]
 
 def _broken(out, pages):
     "Links to pages, files and anchors that do not exist"
-    ids = {p.href: {o['id'] for o in p.main.find_all(id=True)} for p in pages}
+    ids = {p.href: _anchors(p) for p in pages}
     for p in pages:
         for a in p.main.find_all('a', href=True):
             u = urlsplit(a['href'])
@@ -232,7 +244,7 @@ def finish(rendered, out, cfg):
     for f in assets: shutil.copy(cfg.nbs_path/f, tmp)
 
     srcs = {_short(p.stem): p for p in cfg.nbs_path.glob('*.ipynb')}
-    names = {f'{p.stem}.html': f'{_short(p.stem)}.html' for p in srcs.values()}
+    names = {p.name: f'{_short(p.stem)}.html' for p in rendered.glob('*.html')}
     pages,problems = [Page(p, srcs) for p in sorted(rendered.glob('*.html'))],[]
     for page in pages:
         _code(page)
@@ -241,16 +253,20 @@ def finish(rendered, out, cfg):
         for check in (_figures(page, tmp), _maths(page), _ids(page)): problems += [(page, o) for o in check]
         _links(page, names, site)
 
-    _no_entry(pages)
+    for p in pages:
+        p.library = first(o for o in pages if o.href==p.href.replace('.', '_library.'))
+        if p.library: p.library.lesson = p
+    _across(pages)
     _symbols(pages)
 
     nav = _navigation(cfg.nbs_path, pages)
     order = [p for _,ps in nav for p in ps]
+    spine = [p for p in order if not p.lesson]
     env = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     version = hashlib.sha256(b''.join((tmp/f).read_bytes() for f in assets)).hexdigest()[:8]
     for p in pages:
-        i = order.index(p) if p in order else None
-        around = dict(prev=order[i-1] if i else None, next=order[i+1] if i is not None and i+1<len(order) else None)
+        i = spine.index(p.lesson or p) if p in order else None
+        around = dict(prev=p.lesson or (spine[i-1] if i else None), next=spine[i+1] if i is not None and i+1<len(spine) else None)
         text = env.get_template('page.html').render(page=p, body=p.main.decode_contents(), toc=_toc(p), nav=nav, cfg=cfg, site=site,
                                                     version=version, **around)
         (tmp/p.href).write_text(text, encoding='utf-8')
