@@ -3,10 +3,8 @@
 Three steps. `prepare`: nbdev processes the notebooks into `_proc`, and the API entries are written from the source.
 `render`: Quarto or smalldocs turns them into HTML. `finish`: the text of every page is taken out of that HTML and put into
 `page.html`, so that both engines give the same site, and what must hold of the site is checked."""
-import ast, functools, re, shutil, subprocess, sys, textwrap, threading, time, warnings
+import ast, copy, functools, re, shutil, subprocess, sys, textwrap, time, warnings
 from contextlib import redirect_stdout
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from itertools import takewhile
 from pathlib import Path
 
 from execnb.nbio import mk_cell, read_nb, write_nb
@@ -39,6 +37,15 @@ def _signature(lines, node):
     inner += [_segment(lines, o, o.body[0]) for o in node.body if isinstance(o, ast.FunctionDef) and o.name=='__init__']
     return '\n'.join([head, *(textwrap.indent(o, '    ') for o in inner)])
 
+def _call(node):
+    "The parameters of a function or class, bare; nothing for a property"
+    if isinstance(node, ast.ClassDef): node = first(o for o in node.body if getattr(o, 'name', '')=='__init__')
+    if not node or any('prop' in ast.unparse(d) for d in node.decorator_list): return ''
+    args = copy.deepcopy(node.args)
+    for a in ast.walk(args):
+        if isinstance(a, ast.arg): a.annotation = None
+    return f'({re.sub("^self(, )?", "", ast.unparse(args))})'
+
 def _remark(lines, node):
     "The comment beside a constant, or in the lines above it"
     if m := re.search(r'\s# *(.+)$', lines[node.lineno-1]): return m[1]
@@ -48,39 +55,29 @@ def _remark(lines, node):
 
 @functools.cache
 def public_names():
-    "Name -> `(module, kind, signature, docstring)` for all that the package defines, in the order of the chapters"
+    "Name -> `(module, parameters, signature, docstring)` for all that the package defines, in the order of the chapters"
     res = {}
     for p in sorted(cfg.lib_path.glob('[!_]*.py')):
         text, mod = p.read_text(encoding='utf-8'), p.stem
         lines = text.splitlines()
         for o in ast.parse(text).body:
-            if isinstance(o, (ast.FunctionDef, ast.ClassDef)):
-                res[patch_name(o)] = mod, type(o).__name__, _signature(lines, o), ast.get_docstring(o) or ''
-            if isinstance(o, ast.ClassDef):
-                for f in o.body:
-                    if isinstance(f, ast.FunctionDef):
-                        res[f'{o.name}.{f.name}'] = mod, 'FunctionDef', _signature(lines, f), ast.get_docstring(f) or ''
+            defs = [(patch_name(o), o)] if isinstance(o, (ast.FunctionDef, ast.ClassDef)) else []
+            if isinstance(o, ast.ClassDef): defs += [(f'{o.name}.{f.name}', f) for f in o.body if isinstance(f, ast.FunctionDef)]
+            for name,f in defs: res[name] = mod, _call(f), _signature(lines, f), ast.get_docstring(f) or ''
             if isinstance(o, ast.Assign) and isinstance(o.targets[0], ast.Name) and not o.targets[0].id.startswith('_'):
-                res[o.targets[0].id] = mod, 'Assign', '', _remark(lines, o)
+                res[o.targets[0].id] = mod, None, '', _remark(lines, o)
     return res
 
 # ---- Step 1: prepare ----
 
 half = '## From lesson to library'
 
-def _api_entry(name, source_below):
-    "Markdown for the API entry of `name`; `source_below`: the whole source follows, so no signature is needed"
+def _api_entry(name, source=None):
+    "Markdown for the API entry of `name`, with its signature where the chapter does not show its source"
     _,_,sig,doc = public_names()[name]
     look = NbdevLookup()
-    parts = ['::: {.api .below}' if source_below else '::: {.api}', f'[source]({look.code(name)}){{.api-source}}', f'### `{name}`', look.linkify(doc) or '']
-    if not source_below: parts.append(f'```python\n{sig}\n```')
-    return '\n\n'.join([*parts, ':::'])
-
-_double_link = re.compile(r'\[(\[`[^`]+`\]\([^)]*\))\]\([^)]*\)') # nbdev links a name that its author had linked
-
-def _show_doc(cell):
-    m = cell.cell_type=='code' and re.search(r'^show_doc\(([\w.]+)', cell.source, flags=re.M)
-    return m[1] if m else None
+    return '\n\n'.join([f'::: {{.api {".below" if source else ""}}}', f'[source]({look.code(name)}){{.api-source}}', f'### `{name}`',
+                        look.linkify(doc) or '', '' if source else f'```python\n{sig}\n```', ':::'])
 
 def _pieces(cell, names):
     "The exported `cell`, cut so that each definition among `names` stands alone, below its API entry; the names that it defines"
@@ -101,16 +98,15 @@ def _process(path):
     "The notebook at `path` as the docs show it"
     nb = read_nb(path)
     with warnings.catch_warnings(action='ignore', category=UserWarning): FilterDefaults()(nb) # it minds guarded imports
-    docs = [_show_doc(c) for c in nb.cells]
-    new = [[mk_cell(_api_entry(d, False), 'markdown') if d else c] for c,d in zip(nb.cells, docs)]
-    for i,c in enumerate(nb.cells):
-        if c.cell_type=='markdown': c.source = _double_link.sub(r'\1', c.source)
-        if c.cell_type!='code' or 'Exported source' not in c.source: continue
-        near = {docs[j]: j for way in (range(i-1, -1, -1), range(i+1, len(docs))) for j in takewhile(docs.__getitem__, way)}
-        pieces,found = _pieces(c, near)
-        if found: new[i] = pieces
-        for name in found: new[near[name]] = []
-    nb.cells = sum(new, [])
+    docs = [(re.findall(r'^show_doc\(([\w.]+)', c.source, flags=re.M) or [None])[0] if c.cell_type=='code' else None for c in nb.cells]
+    pieces = {i: _pieces(c, {*docs} - {None}) for i,c in enumerate(nb.cells) if 'Exported source' in c.source}
+    found = {name for _,names in pieces.values() for name in names}
+    cells = []
+    for i,(c,name) in enumerate(zip(nb.cells, docs)):
+        if c.cell_type=='markdown': c.source = re.sub(r'\[(\[`[^`]+`\]\([^)]*\))\]\([^)]*\)', r'\1', c.source) # names linked twice
+        if not name: cells += pieces[i][0] if i in pieces and pieces[i][1] else [c]
+        elif name not in found: cells.append(mk_cell(_api_entry(name), 'markdown'))
+    nb.cells = cells
     return nb
 
 def _halves(nb, stem):
@@ -127,11 +123,11 @@ def _halves(nb, stem):
     return [(stem, nb), (f'{stem}_library', back)]
 
 def _api_row(name, nb):
-    "A line of the table of names: the name, linked to its entry or, for a constant, to where it is set; the start of its docstring"
-    _,kind,_,doc = public_names()[name]
-    link = f'[`{name}`]({nb.name}#{name.lower()})' if kind=='Assign' else f'`{name}`' # which nbdev links
+    "A line of the table of names: the name, linked to its definition, its parameters, the start of its docstring"
+    _,call,_,doc = public_names()[name]
     line = re.split(r'(?<=[.;])\s|\n\n', doc)[0].strip(' .;')
-    return NbdevLookup().linkify(f'| {link} | {" ".join(line.split())} |')
+    link = f'[`{name}`]({nb.name}#{name.lower()})' + (f'`{call}`'.replace('|', '\\|') if call else '')
+    return f'| {link} | {NbdevLookup().linkify(" ".join(line.split()))} |'
 
 def _api_index():
     "Markdown for the page that lists every public name"
@@ -145,10 +141,6 @@ def _api_index():
         if rows: out += [f'## `{cfg.lib_name}.{exp}`', '', f'Chapter [{title}]({p.name}){behind}.', '', '| name | what it is |', '|---|---|', *rows, '']
     return '\n'.join(out)
 
-def _not_found():
-    return ('---\ntitle: Page not found\ndescription: "The address may be an old one, or mistyped"\n---\n\n'
-            f'Search for what you want, take a chapter from the list, or begin at [the first page]({site_url}/).\n')
-
 def prepare():
     "Process the notebooks of `nbs` into `_proc`"
     with redirect_stdout(None): refresh_quarto_yml() # it says that `_quarto.yml` is ours
@@ -157,7 +149,8 @@ def prepare():
     for p in nbs.glob('*.ipynb'):
         for stem,nb in _halves(_process(p), p.stem): write_nb(nb, proc/f'{stem}.ipynb')
     (proc/'api.qmd').write_text(_api_index(), encoding='utf-8')
-    (proc/'404.qmd').write_text(_not_found(), encoding='utf-8')
+    (proc/'404.qmd').write_text('---\ntitle: Page not found\ndescription: "The address may be an old one, or mistyped"\n---\n\n'
+        f'Search for what you want, take a chapter from the list, or begin at [the first page]({site_url}/).\n', encoding='utf-8')
 
 # ---- Step 2: render ----
 
@@ -170,10 +163,8 @@ def render():
             if not re.search('output-file|html-math-method|broken link', w): print('smalldocs:', w)
     return proc/docs.name
 
-# ---- Step 3 is in site_pages.py; here they are put together ----
-
 def build():
-    "Build the whole site; returns what is wrong with it"
+    "All three steps; returns what is wrong with the site"
     start = time.perf_counter()
     prepare()
     pages,problems = finish(render(), docs, cfg)
@@ -183,33 +174,12 @@ def build():
     for o in problems: print('problem:', o)
     return problems
 
-class Handler(SimpleHTTPRequestHandler):
-    "Serve `_docs` as its host will, also under the base URL"
-    def __init__(self, *args, **kwargs): super().__init__(*args, directory=docs, **kwargs)
-    def translate_path(self, path): return super().translate_path(path.removeprefix(cfg.doc_baseurl) or '/')
-    def log_message(self, *args): pass
-
 def preview(port):
     "Serve the site on this machine; build again whenever a notebook or a tool changes"
-    from watchdog.events import PatternMatchingEventHandler
-    from watchdog.observers import Observer
-    changed = threading.Event()
-    watch = PatternMatchingEventHandler(patterns=[f'**/*.{o}' for o in 'ipynb py html css js svg yml'.split()],
-                                        ignore_patterns=['**/nbdev.yml'], ignore_directories=True)
-    watch.on_modified = watch.on_created = watch.on_moved = watch.on_deleted = lambda event: changed.set()
-
-    server = ThreadingHTTPServer(('127.0.0.1', port), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    observer = Observer()
-    for p in (nbs, Path(__file__).parent): observer.schedule(watch, str(p))
-    observer.start()
-    print(f'http://127.0.0.1:{server.server_port}{cfg.doc_baseurl}/ (stop with Ctrl-C)', flush=True)
-    try:
-        while True:
-            changed.wait()
-            time.sleep(0.5) # an editor writes several times
-            changed.clear()
-            subprocess.run([sys.executable, __file__]) # a fresh process sees the changed modules
+    watch = ['watchdog.watchmedo', 'shell-command', '--recursive', '--drop', '--ignore-directories', '--ignore-patterns', '*/nbdev.yml',
+             '--patterns', ';'.join(f'*.{o}' for o in 'ipynb py html css js svg yml'.split()), '--command', f'"{sys.executable}" "{__file__}"']
+    subprocess.Popen([sys.executable, '-um', *watch, nbs, Path(__file__).parent])
+    try: subprocess.run([sys.executable, '-um', 'http.server', str(port), '--bind', '127.0.0.1', '--directory', docs])
     except KeyboardInterrupt: pass
 
 @call_parse
