@@ -1,10 +1,11 @@
 "The last step of the docs: rendered HTML becomes the pages of the site, whichever engine rendered it"
-import base64, hashlib, json, re, shutil
+import ast, base64, hashlib, json, re, shutil
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import yaml
 from bs4 import BeautifulSoup, Comment, NavigableString
+from fastcore.basics import first
 from jinja2 import Environment, FileSystemLoader
 from latex2mathml.converter import convert as to_mathml
 from markdownify import MarkdownConverter
@@ -20,7 +21,8 @@ class Page:
     "One page: the text that an engine rendered, and what the site says about it"
     def __init__(self, path, srcs):
         self.href = f'{_short(path.stem)}.html'
-        self.src = srcs.get(_short(path.stem)) # the notebook, or None for a page made by a tool
+        self.src = srcs.get(_short(path.stem).removesuffix('_library')) # the notebook, or None for a page made by a tool
+        self.lesson = self.library = None # the page of the chapter's other half
         self.num = m[1] if self.src and (m := re.match(r'(\d+)_', self.src.name)) else ''
         m = self.src and re.search(r'#\| *default_exp +(\w+)', self.src.read_text(encoding='utf-8'))
         self.module = m[1] if m else ''
@@ -33,29 +35,56 @@ class Page:
         for o in self.main.find_all(string=lambda s: isinstance(s, Comment)): o.extract()
 
     def new(self, tag, text=None, **attrs):
-        res = self.soup.new_tag(tag, attrs={k.rstrip('_'): v for k,v in attrs.items()})
-        if text is not None: res.string = text
-        return res
+        return self.soup.new_tag(tag, attrs={k.rstrip('_'): v for k,v in attrs.items()}, string=text)
 
 # ---- The parts of a page ----
 
+def _checks(code, later):
+    "How many checks `code` makes if it does nothing else; `later`: the code below it, which may use what it makes"
+    try: todo,n = ast.parse(code).body,0
+    except SyntaxError: return 0
+    for o in todo: # which grows
+        new = {t.id for t in ast.walk(o) if isinstance(t, ast.Name) and isinstance(t.ctx, ast.Store)} | {getattr(o, 'name', None)} - {None}
+        uses = [re.search(rf'(\bfor )?\b{t}\b( *=[^=])?', later) for t in new] # the first time: is it given a new value?
+        if isinstance(o, (ast.For, ast.With)): todo += o.body
+        elif isinstance(o, ast.Assert) or ast.unparse(o).startswith('test_'): n += 1
+        elif not isinstance(o, (ast.Assign, ast.FunctionDef)) or any(u and not (u[1] or u[2]) for u in uses): return 0
+    return n
+
 def _code(page):
-    "Code blocks without what an engine put around them"
+    "Code blocks without what an engine put around them; cells that only test are folded"
     for o in page.main.select('.code-copy-outer-scaffold'): o.unwrap()
     for o in page.main.select('code a[aria-hidden]'): o.decompose() # Quarto's line anchors
     for o in page.main.select('details.code-fold'):
         if o.summary.get_text()=='Exported source':
             o.summary.decompose()
             o.name, o.attrs = 'div', {'class': 'source'}
-            if m := re.match(r'([A-Za-z]\w*) *=', o.get_text().strip()): o['id'] = m[1].lower() # a constant
+        elif re.match('Solution|Warm-up', o.summary.get_text()): o['id'] = re.sub(r'\W+', '-', o.summary.get_text().lower()).strip('-')
     for o in page.main.select('.cell-output > pre'): # long sentences wrap; what stands in columns scrolls
         if not re.search(r'\S {2,}\S|[|─]', o.get_text()): o['class'] = 'wraps'
+    codes = [c.get_text() for c in page.main.select('div.cell code.sourceCode')]
     for c in page.main.select('div.cell'):
         c.attrs = {'class': 'cell'}
-        code = c.select_one('code.sourceCode')
-        if code and _tests.search(code.get_text()) and not c.details:
-            c['class'] = 'cell tested'
-            c.append(page.new('p', 'tested', class_='tick', title='This cell is a test'))
+        if not (code := c.select_one('code.sourceCode')): continue
+        text = codes.pop(0)
+        if c.details or not _tests.search(text): continue
+        c.attrs = {'class': 'cell tested', 'role': 'group', 'aria-label': 'a test'}
+        if n := not c.select_one('.cell-output, .source') and _checks(text, '\n'.join(codes)):
+            code.find_parent('div').wrap(page.new('details', class_='checks')).insert(0, page.new('summary', f'{n} check{"s"*(n>1)}'))
+    for c in page.main.select('code.sourceCode'): _lines(c)
+
+def _lines(code):
+    "Long lines can wrap and keep their indentation, where the window is narrow; constants and methods in a source can be linked to"
+    html = re.sub(r'(<span class="\w+">)([^<]+)(?=</span>)', lambda m: m[1] + m[2].replace('\n', f'</span>\n{m[1]}'), code.decode_contents())
+    res,owner,source = [],'',code.find_parent(class_='source')
+    for o in html.split('\n'):
+        text = re.sub('<.*?>', '', o)
+        if m := re.match(r'class (\w+)', text): owner = f'{m[1]}.'
+        m = source and re.match(rf'([A-Za-z]\w*)(?:, *\w+)* *=|(?:    def |    )({"" if owner else "$"}[a-z]\w*)(?:\(self| *= *\w)', text)
+        name = f' id="{(m[1] or owner + m[2]).lower()}"' if m else ''
+        res.append(f'<span class="line" style="--in:{len(text)-len(text.lstrip())}"{name}>{o}</span>' if name or len(text)>32 else o)
+    code.clear()
+    code.extend(BeautifulSoup('<pre>' + '\n'.join(res) + '</pre>', 'html.parser').pre.contents)
 
 def _api(page):
     "API entries: a heading with its source link, the docstring, the signature; the whole source when the chapter shows it"
@@ -63,7 +92,7 @@ def _api(page):
         for o in api.find_all('section'): o.unwrap()
         above = api.find_previous(lambda o: _heading.match(o.name) and 'api-name' not in (o.get('class') or []))
         head,a = api.find(_heading),api.find(class_='api-source')
-        name,p = head.get_text(strip=True),a.parent
+        name,p,below = head.get_text(strip=True),a.parent,'below' in api['class']
         api.name,api.attrs = 'section',{'class': 'api'}
         head.name,head.attrs = f'h{min(int(above.name[1]) + 1, 6) if above else 2}',{'id': name.lower(), 'class': 'api-name'}
         a.attrs = {'href': a['href'], 'class': 'api-source', 'aria-label': f'source of {name}'}
@@ -71,8 +100,7 @@ def _api(page):
         api.insert(0, top)
         top.extend([head.extract(), a.extract()])
         p.decompose()
-        after = api.find_next_sibling()
-        if after and after.select_one('div.source'): api.append(after.extract())
+        if below: api.append(api.find_next_sibling().extract())
 
 def _figures(page, out):
     "Pictures become files; each sits on a sheet; returns those without a word for who cannot see them"
@@ -103,16 +131,20 @@ def _maths(page):
         o.replace_with(m)
         if '\\' in m.get_text(): yield f'maths that is not understood: {tex}'
 
-def _tables(page):
-    "A wide table scrolls inside its own box"
+def _scrolling(page):
+    "A wide table or formula scrolls inside its own box; a cell without a word heads nothing"
+    for m in page.main.select('math[display=block]'): m.wrap(page.new('span', class_='scroll'))
+    for th in page.main.find_all('th'):
+        if not th.get_text(strip=True): th.name = 'td'
+    for o in page.main.select('colgroup'): o.decompose() # Pandoc's guess of the widths
     for t in page.main.find_all('table'):
         if t.find_parent('table'): continue
         box = t.wrap(page.new('div', class_='scroll'))
         if 'sd-table' in (box.parent.get('class') or []): box.parent.unwrap()
 
 def _ids(page):
-    "Each heading carries its own id; returns where a level is skipped"
-    last,taken = 1,{h['id'] for h in page.main.find_all(class_='api-name')}
+    "Each heading carries its own id"
+    taken = {h['id'] for h in page.main.find_all(class_='api-name')}
     for h in page.main.find_all(_heading):
         sec = h.find_parent('section', id=True)
         if not h.get('id') and sec and sec.find(_heading) is h: h['id'] = sec['id']
@@ -120,32 +152,31 @@ def _ids(page):
         if 'api-name' not in (h.get('class') or []):
             if h['id'] in taken: h['id'] += '-section' # links to a name go to its entry
             for a in h.find_all('a'): a.unwrap()
-        level = int(h.name[1])
-        if level>last+1: yield f'heading level {level} after {last}: {h.get_text(strip=True)}'
-        last = level
 
-def _links(page, names, site):
-    "Links that an engine or nbdev wrote become relative links to the pages as they are called here"
-    for a in page.main.find_all('a', href=True):
-        url = a['href'].removeprefix(site+'/') if a['href'].startswith(site+'/') and page.href!='404.html' else a['href']
-        if url=='': url = 'index.html'
-        u = urlsplit(url)
-        if u.scheme or u.netloc:
-            if 'target' in a.attrs: del a['target']
-            continue
-        path = u.path.removeprefix('./')
-        a['href'] = names.get(path, path) + (f'#{u.fragment}' if u.fragment else '')
-
-def _no_entry(pages):
-    "A link that nbdev made to a name that has no entry leads to its page; it is no link where the name is private"
-    ids = {p.href: {o['id'] for o in p.main.find_all(id=True)} for p in pages}
+def _links(pages, names, out, site):
+    "Links that an engine or nbdev wrote lead to the page where their anchor is, as it is called here; returns those that lead nowhere"
+    ids = {p.href: (p, {o['id'] for o in p.main.find_all(id=True)}, {h['id'] for h in p.main.find_all(class_='api-name')}) for p in pages}
     for p in pages:
-        for a in p.main.select('a[href]:has(> code:only-child)'):
-            to,_,anchor = a['href'].partition('#')
-            name = a.get_text().removesuffix('()')
-            if anchor!=name.lower() or anchor in ids.get(to or p.href, [anchor]): continue
-            if name.startswith('_') or '._' in name: a.unwrap()
-            else: a['href'] = to
+        for a in p.main.find_all('a', href=True):
+            u = urlsplit(a['href'] if p.href=='404.html' else re.sub(rf'^{re.escape(site)}/$', 'index.html', a['href']).removeprefix(site+'/'))
+            if u.scheme or u.netloc:
+                a.attrs.pop('target', None)
+                continue
+            path,anchor,name = u.path.removeprefix('./'),unquote(u.fragment),a.get_text().removesuffix('()')
+            path = names.get(path, path)
+            to = unquote(path) or p.href
+            a['href'] = path + (f'#{u.fragment}' if anchor else '')
+            if not (out/to).exists() and Path(to).with_suffix('.html').name not in ids: yield p, f'link to {a["href"]}: no such page'
+            if not anchor or to not in ids: continue
+            page,here,_ = ids[to]
+            other = page.library or page.lesson
+            _,there,entries = ids[other.href] if other else (None, set(), set())
+            if anchor=='from-lesson-to-library' and page.library: a['href'] = other.href
+            elif anchor in there-here or page.library and anchor in entries: a['href'] = f'{other.href}#{anchor}'
+            elif anchor in here: continue
+            elif anchor!=name.lower() or not a.select_one(':scope > code:only-child'): yield p, f'link to {a["href"]}: no such anchor'
+            elif name.startswith('_') or '._' in name: a.unwrap() # nbdev links names that have no entry
+            else: a['href'] = f'{to}#{owner}' if (owner := anchor.split('.')[0]) in here else to
 
 def _symbols(pages):
     "Names in code lead to their entries: functions where they are called, classes anywhere, both in the backquotes of a docstring"
@@ -156,15 +187,22 @@ def _symbols(pages):
         for s in [s for c in p.main.find_all('code', class_='sourceCode') for s in c.find_all(string=pattern)]:
             kind = ' '.join(s.parent.get('class') or []) if s.parent.name=='span' else ''
             before = s.previous_element if isinstance(s.previous_element, NavigableString) else ''
-            if kind not in ('', 'st', 'co'): continue
+            if kind not in ('', 'line', 'st', 'co'): continue
             other = before.endswith('.') or before in ('def', 'class', 'import', 'from') # then the first word is not a name of ours
             out,last = [],0
             for m in pattern.finditer(s):
                 around = s[m.start()-1:m.start()] + s[m.end():m.end()+1]
-                if other and not s[:m.start()].strip() or not (around=='``' if kind else m[1][0].isupper() or around[-1:]=='('): continue
+                if other and not s[:m.start()].strip() or not (around=='``' if kind in ('st', 'co') else m[1][0].isupper() or around[-1:]=='('): continue
                 out += [s[last:m.start()], p.new('a', m[1], href=entries[m[1]], class_='symbol')]
                 last = m.end()
             if out: s.replace_with(*[o for o in [*out, s[last:]] if o])
+
+def _reading(page):
+    "Minutes to read, at 200 words or 30 lines of code in a minute, and the number of exercises"
+    words = sum(len(o.get_text().split()) for o in page.main.find_all(['p', 'li']))
+    lines = sum(o.get_text().count('\n')+1 for o in page.main.select('code.sourceCode'))
+    n = sum(o['id'].startswith('solution') for o in page.main.select('details[id]'))
+    return f'{round(words/200 + lines/30) or 1} minutes' + (f', {n} exercises' if n else '')
 
 def _toc(page):
     "The sections of the page: `(level, id, html, is_api)`"
@@ -173,8 +211,8 @@ def _toc(page):
 
 def _index(page):
     "What search reads: one entry for each section"
-    res = [dict(u=page.href, t=page.title, s='', x=[page.description, ' '])]
-    apart = {id(s) for o in [*page.main.find_all([_heading, 'math']), *page.main.find_all(class_=['api-source', 'tick'])] for s in o.strings}
+    res = [dict(u=page.href, t=page.title, s='', x=[page.description, ' (Open in Colab) ' if page.src else ' '])]
+    apart = {id(s) for o in [*page.main.find_all([_heading, 'math']), *page.main.find_all(class_='api-source')] for s in o.strings}
     for o in page.main.descendants:
         if isinstance(o, NavigableString):
             if id(o) not in apart: res[-1]['x'].append(o)
@@ -185,19 +223,15 @@ def _index(page):
 # ---- The copy for those who read Markdown ----
 
 class _Markdown(MarkdownConverter):
-    "Code with its language, maths as LaTeX, no buttons"
-    def convert_pre(self, el, text, parent_tags):
-        lang = 'python' if 'python' in ' '.join(el.get('class') or []) else ''
-        return f'\n\n```{lang}\n{el.get_text().strip(chr(10))}\n```\n\n'
+    "Maths as LaTeX"
     def convert_math(self, el, text, parent_tags):
         tex = el.get('alttext') or (el.annotation.get_text() if el.annotation else el.get_text())
         return f'\n\n$$\n{tex}\n$$\n\n' if el.get('display')=='block' else f'${tex}$'
-    def convert_p(self, el, text, parent_tags):
-        return '' if 'tick' in (el.get('class') or []) else super().convert_p(el, text, parent_tags)
 
 def _markdown(page):
     for o in page.main.find_all('code'): o.string = o.get_text() # no colours; this is the last use of the page
-    body = _Markdown(heading_style='ATX', bullets='-', escape_misc=False).convert_soup(page.main)
+    lang = lambda el: 'python' if 'python' in el.get('class', []) else ''
+    body = _Markdown(heading_style='ATX', bullets='-', escape_misc=False, code_language_callback=lang).convert_soup(page.main)
     body = re.sub(r'(\]\([\w-]+)\.html', r'\1.md', body)
     return re.sub(r'\n{3,}', '\n\n', f'# {page.title}\n\n> {page.description}\n\n{body.strip()}\n')
 
@@ -205,23 +239,13 @@ def _markdown(page):
 
 def _navigation(nbs, pages):
     "The groups of the sidebar, from sidebar.yml: `[(name, [page])]`, without the pages that are not there"
-    by_src = {p.src.name: p for p in pages if p.src} | {Path(p.href).with_suffix('.qmd').name: p for p in pages if not p.src}
+    by = {p.href: p for p in pages}
     res = []
     for o in yaml.safe_load((nbs/'sidebar.yml').read_text(encoding='utf-8'))['website']['sidebar']['contents']:
         name,items = (o['section'], o['contents']) if isinstance(o, dict) else ('', [o])
-        res.append((name, [by_src[i] for i in items if i in by_src]))
+        res.append((name, [by[h] for i in items if (h := f'{_short(Path(i).stem)}.html') in by]))
+        res.append(('The library behind it', [p.library for p in res[-1][1] if p.library]))
     return [o for o in res if o[1]]
-
-def _broken(out, pages):
-    "Links to pages, files and anchors that do not exist"
-    ids = {p.href: {o['id'] for o in p.main.find_all(id=True)} for p in pages}
-    for p in pages:
-        for a in p.main.find_all('a', href=True):
-            u = urlsplit(a['href'])
-            if u.scheme or u.netloc: continue
-            to = unquote(u.path) or p.href
-            if not (out/to).exists() and Path(to).with_suffix('.html').name not in ids: yield p, f'link to {a["href"]}: no such page'
-            elif u.fragment and to in ids and unquote(u.fragment) not in ids[to]: yield p, f'link to {a["href"]}: no such anchor'
 
 def finish(rendered, out, cfg):
     "Make the site in `out` from the pages in `rendered`; returns the pages, and what is wrong with them"
@@ -232,26 +256,30 @@ def finish(rendered, out, cfg):
     for f in assets: shutil.copy(cfg.nbs_path/f, tmp)
 
     srcs = {_short(p.stem): p for p in cfg.nbs_path.glob('*.ipynb')}
-    names = {f'{p.stem}.html': f'{_short(p.stem)}.html' for p in srcs.values()}
+    names = {p.name: f'{_short(p.stem)}.html' for p in rendered.glob('*.html')}
     pages,problems = [Page(p, srcs) for p in sorted(rendered.glob('*.html'))],[]
     for page in pages:
         _code(page)
         _api(page)
-        _tables(page)
-        for check in (_figures(page, tmp), _maths(page), _ids(page)): problems += [(page, o) for o in check]
-        _links(page, names, site)
+        for check in (_figures(page, tmp), _maths(page)): problems += [(page, o) for o in check]
+        _ids(page)
+        _scrolling(page)
 
-    _no_entry(pages)
+    for p in pages:
+        p.library = first(o for o in pages if o.href==p.href.replace('.', '_library.'))
+        if p.library: p.library.lesson = p
+    problems += _links(pages, names, tmp, site)
     _symbols(pages)
 
     nav = _navigation(cfg.nbs_path, pages)
     order = [p for _,ps in nav for p in ps]
+    spine = [p for p in order if not p.lesson]
     env = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     version = hashlib.sha256(b''.join((tmp/f).read_bytes() for f in assets)).hexdigest()[:8]
     for p in pages:
-        i = order.index(p) if p in order else None
-        around = dict(prev=order[i-1] if i else None, next=order[i+1] if i is not None and i+1<len(order) else None)
-        text = env.get_template('page.html').render(page=p, body=p.main.decode_contents(), toc=_toc(p), nav=nav, cfg=cfg, site=site,
+        i = spine.index(p.lesson or p) if p in order else None
+        around = dict(prev=p.lesson or (spine[i-1] if i else None), next=spine[i+1] if i is not None and i+1<len(spine) else None)
+        text = env.get_template('page.html').render(page=p, body=p.main.decode_contents(), toc=_toc(p), reading=_reading(p), nav=nav, cfg=cfg, site=site,
                                                     version=version, **around)
         (tmp/p.href).write_text(text, encoding='utf-8')
 
@@ -266,7 +294,6 @@ def finish(rendered, out, cfg):
     (tmp/'llms.txt').write_text('\n'.join(lines) + '\n', encoding='utf-8')
     (tmp/'.nojekyll').touch()
 
-    problems += _broken(tmp, pages)
     for p in order: (tmp/p.href).with_suffix('.md').write_text(_markdown(p), encoding='utf-8')
     shutil.rmtree(out, ignore_errors=True)
     tmp.rename(out)
