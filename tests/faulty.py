@@ -113,7 +113,7 @@ faults = dict(
     to_data          = (lambda c,n: redirect(c, 'data:;base64,eA=='), 'HTTP Error 302: .*is not allowed'),
     to_nowhere       = (lambda c,n: reply(c, status='302 Found'), 'HTTP Error 302: Found'),
     to_nonsense      = (lambda c,n: redirect(c, 'http://[:::'), 'IPv6'),
-    to_far_port      = (lambda c,n: redirect(c, f'http://127.0.0.1:{10**20}/{n}'), 'too large'),
+    to_far_port      = (lambda c,n: redirect(c, f'http://127.0.0.1:{10**20}/{n}'), 'too large|not supported'),
     to_promise       = (lambda c,n: redirect(c, f'/to_promise/{n}', length=2**50), 'HTTP Error 302: .*infinite loop'),
     to_huge_chunk    = (lambda c,n: reply(c, b'ffffffffffff\r\n', '302 Found', Location='/x', **chunked),
                         'HTTP Error 404|infinite loop|IncompleteRead'),
