@@ -232,7 +232,7 @@ def _fill(size, dtype, device, out, draw, narrow):
 
 # %% ../nbs/06_rng_profiling.ipynb #72c5870b
 def _round_down(u, dtype):
-    "Round `u` down to the grid of numbers that `torch.rand` can give in `dtype`"
+    "Round `u` down to a multiple of the step between numbers of `dtype` just below 1"
     grid = 2 / torch.finfo(dtype).eps
     np.multiply(u, grid, out=u)
     np.multiply(np.trunc(u, out=u), 1/grid, out=u)
