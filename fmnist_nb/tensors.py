@@ -18,11 +18,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file,save
 from torch import Tensor
 from torch.utils.data import BatchSampler,DataLoader,Dataset,default_collate
-from torch.utils.data import RandomSampler,SequentialSampler
 from .chunks import label_names
 from .download import DATASETS,DownloadError,data_dir,download,_known,_lock
-from .download import _is_verified,_mirrors,_note_verified,_open_regular
-from .download import _sweep,_write_whole
+from .download import _is_verified,_mirrors,_note_verified,_sweep,_write_whole
 from .idx import IdxDecodeError,read_idx
 
 # %% ../nbs/04_tensors.ipynb #ca066d08
@@ -76,6 +74,8 @@ def _idx_sha256(t):
     h.update(t.numpy())
     return h.hexdigest()
 
+_parts = 'train.x','train.y','valid.x','valid.y' # names of the tensors in a copy
+
 class _Unusable(DownloadError): "IDX files that are missing, or not what was published"
 
 def _idx_file(folder, name):
@@ -84,15 +84,15 @@ def _idx_file(folder, name):
         if p.is_file(): return p
     raise _Unusable(f'{name} is not in {folder}.')
 
-def _decode(folder, dataset, use=lambda tensors: None):
-    "The bytes in the IDX files of `dataset`, verified, or `_Unusable`; `use` gets them too"
+def _decode(folder, dataset, f=None):
+    "The bytes in the IDX files of `dataset`, verified; also written to `f`; or `_Unusable`"
     paths = [_idx_file(folder, n) for n in DATASETS[dataset]]
     try:
         with ThreadPoolExecutor() as pool:
             pairs = list(pool.map(read_idx, paths))
             tensors = [torch.from_numpy(np.reshape(items, shape)) for shape,items in pairs]
             found = pool.map(_idx_sha256, tensors)
-            use(tensors)
+            if f: f.write(save(dict(zip(_parts, tensors))))
             for p,h,sha256 in zip(paths, found, DATASETS[dataset].values()):
                 if h != sha256: raise IdxDecodeError(
                     f'{p.name}: expected SHA-256 {sha256[:8]}… of content, found {h[:8]}…')
@@ -101,13 +101,10 @@ def _decode(folder, dataset, use=lambda tensors: None):
     return tensors
 
 # %% ../nbs/04_tensors.ipynb #1614e77a
-_parts = 'train.x','train.y','valid.x','valid.y' # names of the tensors in a copy
-
 def _map_copy(path):
     "The tensors of the copy at `path`, mapped; `None` if there is none"
     try:
-        _open_regular(path).close() # to map a FIFO would take for ever
-        tensors = load_file(path)
+        tensors = load_file(path) if path.is_file() else {} # a FIFO would take for ever
         return [tensors[k] for k in _parts]
     except (OSError, SafetensorError, KeyError): return None
 
@@ -130,9 +127,7 @@ def _make_copy(path, dataset):
             _sweep(folder, [path.name, 'verified.json'])
             tensors = _verified_copy(path, dataset) # made by another while we waited?
             if not tensors:
-                with _write_whole(path) as f:
-                    def write(tensors): f.write(save(dict(zip(_parts, tensors))))
-                    tensors = _decode(folder, dataset, write)
+                with _write_whole(path) as f: tensors = _decode(folder, dataset, f)
                 _note_verified(path, _published(dataset))
                 tensors = _map_copy(path) or tensors
     except DownloadError: raise
@@ -179,7 +174,6 @@ class _Transforms(NamedTuple):
     "Both transforms, to be called with a picture and its label"
     transform:object
     target_transform:object
-
     def __call__(self, *pair):
         return tuple(o if f is None else f(o) for f,o in zip(self, pair))
     def __repr__(self):
@@ -201,8 +195,7 @@ class FashionMNIST(Dataset):
     resources = list(DATASETS['fashion-mnist'].items()) # names, and SHA-256 of the content
     training_file,test_file = 'training.pt','test.pt'   # of old; never read
     train_data,test_data = _renamed('train_data', 'data'),_renamed('test_data', 'data')
-    train_labels = _renamed('train_labels', 'targets')
-    test_labels = _renamed('test_labels', 'targets')
+    train_labels,test_labels = (_renamed(o+'_labels', 'targets') for o in ('train','test'))
     _dataset = 'fashion-mnist'
 
     def __init__(self,
@@ -263,9 +256,8 @@ class FashionMNIST(Dataset):
         im,label = Image.fromarray(np.asarray(self.data[i])),int(self.targets[i])
         return _Transforms(self.transform, self.target_transform)(im, label)
     def __getstate__(self): # a view would be pickled with all the memory that it looks at
-        def own(o): return o.clone() if isinstance(o, Tensor) else o
         if get_spawning_popen(): return vars(self) # a worker takes over this very memory
-        return {k: own(o) for k,o in vars(self).items()}
+        return {k: o.clone() if isinstance(o, Tensor) else o for k,o in vars(self).items()}
     def __copy__(self):
         res = object.__new__(type(self))
         vars(res).update(vars(self))
@@ -315,10 +307,7 @@ def loader(self:FashionMNIST,
     if (self.transform, self.target_transform) != (None, None):
         raise ValueError('a transform of the dataset is for items: give loader() one that '
                          'takes a batch, or use DataLoader(ds, ...)')
-    if sampler is not None and shuffle:
-        raise ValueError('a sampler has its own order: give `sampler` or `shuffle`')
-    if shuffle: sampler = RandomSampler(self, generator=generator)
-    elif sampler is None: sampler = SequentialSampler(self)
-    order = BatchSampler(sampler, batch_size, drop_last)
+    singly = DataLoader(self, 1, shuffle, sampler, generator=generator)
+    order = BatchSampler(singly.sampler, batch_size, drop_last)
     return DataLoader(_Batches(self, transform, device), batch_size=None, sampler=order,
                       generator=generator, **kwargs)
