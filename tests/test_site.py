@@ -1,5 +1,5 @@
 "The built site, in a real browser. Builds `_docs` when it is not there; without a browser these tests are skipped and say so"
-import os, re, shutil, signal, subprocess, sys, threading
+import base64, hashlib, json, os, re, shutil, signal, subprocess, sys, tarfile, threading
 from collections import defaultdict
 from configparser import ConfigParser
 from functools import partial
@@ -116,6 +116,148 @@ def test_every_page(open_page, site, mode):
         elif u.fragment and path in ids and unquote(u.fragment) not in ids[path]: problems.append(f'{sorted(where)}: link to {path}#{u.fragment}: no such anchor')
     assert len(ids)>2
     assert not problems, '\n'.join(problems)
+
+axe_core = 'axe-core@4.11.1','BASOg+YwO2C+346x3LZOeoovTIoTrRqEsqMa6fmfAV0P+U9mFr9NsyOEpiYvFjbc64NMrSswhV50WdXzdb/Z5A=='
+
+@pytest.fixture(scope='module')
+def axe(tmp_path_factory):
+    "The source of axe-core, which looks for what keeps people from reading a page; as it was published, or not at all"
+    if not shutil.which('npm'): pytest.skip('no npm, which gets axe-core')
+    folder = tmp_path_factory.mktemp('axe')
+    r = subprocess.run(['npm', 'pack', axe_core[0]], cwd=folder, capture_output=True, text=True, timeout=120)
+    if r.returncode: pytest.skip(f'npm could not get axe-core: {r.stderr[-300:]}')
+    pack = next(folder.glob('*.tgz'))
+    assert base64.b64encode(hashlib.sha512(pack.read_bytes()).digest()).decode()==axe_core[1]
+    with tarfile.open(pack) as f: return f.extractfile('package/axe.min.js').read().decode()
+
+@pytest.mark.parametrize('theme,width', [('light', 1350), ('dark', 390)])
+def test_axe(site, browser, axe, theme, width):
+    with browser.new_context(viewport=dict(width=width, height=900), color_scheme=theme, is_mobile=width<500, has_touch=width<500) as c:
+        page,found = c.new_page(),[]
+        for name in _pages():
+            page.goto(f'{site}{baseurl}/{name}')
+            page.add_script_tag(content=axe)
+            found += page.evaluate("""async name => (await axe.run(document, {resultTypes: ['violations']})).violations
+                                      .map(v => `${name} ${v.id}: ${v.nodes.length}, the first ${v.nodes[0].html}`)""", name)
+    assert not found, '\n'.join(found)
+
+class Firefox:
+    "Firefox without a window, told what to do through WebDriver BiDi"
+    def __init__(self, exe, profile):
+        websocket = pytest.importorskip('websocket', reason='no websocket-client: pip install websocket-client')
+        self.n,self.said = 0,[]
+        self.process = subprocess.Popen([exe, '--headless', '--no-remote', '--remote-debugging-port', '0', '--profile', profile],
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        timer = threading.Timer(60, self.process.kill)
+        timer.start()
+        url = next((line.split()[-1] for line in self.process.stderr if 'BiDi listening on' in line), None)
+        timer.cancel()
+        assert url, 'Firefox does not listen'
+        threading.Thread(target=self.process.stderr.read, daemon=True).start()
+        self.socket = websocket.create_connection(f'{url}/session', suppress_origin=True, timeout=60)
+        self.do('session.new', capabilities={})
+        self.do('session.subscribe', events=['log.entryAdded'])
+        self.tab = self.do('browsingContext.getTree')['contexts'][0]['context']
+    def do(self, method, **params):
+        self.n += 1
+        self.socket.send(json.dumps(dict(id=self.n, method=method, params=params)))
+        while (r := json.loads(self.socket.recv())).get('id')!=self.n:
+            if r.get('method')=='log.entryAdded' and r['params']['level'] in ('error', 'warn'): self.said.append(r['params']['text'])
+        assert r['type']=='success', r
+        return r['result']
+    def size(self, width): self.do('browsingContext.setViewport', context=self.tab, viewport=dict(width=width, height=900))
+    def goto(self, url): self.do('browsingContext.navigate', context=self.tab, url=url, wait='complete')
+    def ask(self, code): return self.do('script.evaluate', expression=code, target=dict(context=self.tab), awaitPromise=True)['result']['value']
+    def close(self):
+        self.process.terminate()
+        self.process.wait(30)
+
+@pytest.fixture(scope='module')
+def firefox(tmp_path_factory):
+    exe = os.environ.get('FIREFOX') or shutil.which('firefox-esr') or shutil.which('firefox')
+    if not exe: pytest.skip('no Firefox: install firefox-esr, or give its path in $FIREFOX')
+    f = Firefox(exe, tmp_path_factory.mktemp('profile'))
+    yield f
+    f.close()
+
+def test_firefox(site, firefox):
+    "The other engine: nothing scrolls sideways on a phone, nothing is complained of"
+    bad = []
+    for name in _pages():
+        for width in 390,320:
+            firefox.size(width)
+            firefox.goto(f'{site}{baseurl}/{name}')
+            wide = firefox.ask('document.documentElement.scrollWidth')
+            if wide>width: bad.append(f'{name}: {wide} wide in {width}')
+            bad += [f'{name}: {o}' for o in firefox.said]
+            firefox.said.clear()
+    assert not bad, '\n'.join(bad)
+
+def _inside(page, sel): return page.evaluate("sel => { const r = document.querySelector(sel).getBoundingClientRect(); return r.top>=0 && r.top<innerHeight }", sel)
+
+def test_deep_link_on_a_phone(open_page, site):
+    "A link to the exercises arrives at once and fetches few pictures; one into a fold opens it"
+    page,seen = open_page('phone'),[]
+    page.on('request', lambda r: seen.append(r.url) if '/img/' in r.url else None)
+    page.goto(f'{site}/similarity.html#exercises')
+    page.wait_for_timeout(1000)
+    assert _inside(page, '#exercises') and len(seen)<3, seen
+    fold = page.locator('details[id^=solution]').first
+    page.goto(f'{site}/similarity.html#{fold.get_attribute("id")}')
+    page.wait_for_timeout(300)
+    assert fold.evaluate('d => d.open')
+
+def test_folds(open_page, site):
+    "Checks are folded and counted, and open without a script; a button opens all, and so does print"
+    page = open_page(path='/matrix.html')
+    checks,closed = page.locator('details.checks'),'document.querySelectorAll("article details:not([open])").length'
+    for d in checks.all():
+        n,code = int(d.locator('summary').inner_text().split()[0]),d.locator('code').text_content()
+        assert len(re.findall(r'\b(?:test_\w+\(|assert\b)', code))>=n>0
+    assert checks.count()>5
+    page.get_by_role('button', name='Open all').click()
+    assert page.evaluate(closed)==0
+    page.get_by_role('button', name='Close all').click()
+    assert page.evaluate(closed)>5
+    page.evaluate('dispatchEvent(new Event("beforeprint"))')
+    assert page.evaluate(closed)==0
+
+def test_halves(open_page, site):
+    "A lesson and the library behind it lead to each other; n and p lead along the lessons; old links find what has moved"
+    page = open_page(path='/matrix.html')
+    page.locator('.actions .library').click()
+    page.wait_for_url('**/matrix_library.html')
+    page.keyboard.press('p')
+    page.wait_for_url('**/matrix.html')
+    page.keyboard.press('n')
+    page.wait_for_url('**/tensors.html')
+    page.goto(f'{site}/matrix.html#matrix.map')
+    page.wait_for_url('**/matrix_library.html#matrix.map')
+    assert not page.problems
+
+def test_api_rows(open_page, site):
+    "Each row leads to an element that stands for its name, on the page where that is"
+    page = open_page(path='/api.html')
+    rows = page.locator('td:first-child a').evaluate_all('as => as.map(a => [a.textContent, a.href])')
+    assert len(rows)>40
+    ids = {name: set(re.findall(r'\bid="([^"]+)"', (docs/name).read_text())) for name in _pages()}
+    for name,href in rows:
+        u = urlsplit(href)
+        assert u.fragment in (name.lower(), name.lower().split('.')[0]) and u.fragment in ids[Path(u.path).name], (name, href)
+
+def test_copy_covers_no_code(open_page, site):
+    page = open_page('phone', '/idx_library.html')
+    assert page.evaluate("""[...document.querySelectorAll('.copy')].filter(c => c.getBoundingClientRect().bottom >
+                            c.parentElement.querySelector('pre').getBoundingClientRect().top + 1).length""")==0
+
+@pytest.mark.parametrize('words,place', [('how to run', 'index.html#install-and-run'), ('offline', 'index.html#install-and-run'), ('colab', 'index.html'),
+                                         ('licence', 'index.html#'), ('license', 'index.html#'), ('Matrxi', 'matrix_library.html#matrix'), ('neigbours', '#nearest-neighbours')])
+def test_search_asked_by_readers(open_page, words, place):
+    page = open_page()
+    page.keyboard.press('/')
+    page.locator('dialog input').fill(words)
+    page.locator('dialog .results a').first.wait_for()
+    assert place in page.locator('dialog .results a').first.get_attribute('href')
 
 def test_search(open_page):
     if not (docs/'idx.html').exists(): pytest.skip('the chapter about IDX is not built')

@@ -176,8 +176,8 @@ def build():
 
 def preview(port):
     "Serve the site on this machine; build again whenever a notebook or a tool changes"
-    watch = ['watchdog.watchmedo', 'shell-command', '--recursive', '--drop', '--ignore-directories', '--ignore-patterns', '*/nbdev.yml',
-             '--patterns', ';'.join(f'*.{o}' for o in 'ipynb py html css js svg yml'.split()), '--command', f'"{sys.executable}" "{__file__}"']
+    watch = ['watchdog.watchmedo', 'shell-command', '--recursive', '--drop', '--ignore-directories', '--ignore-patterns', '**/nbdev.yml',
+             '--patterns', ';'.join(f'**/*.{o}' for o in 'ipynb py html css js svg yml'.split()), '--command', f'"{sys.executable}" "{__file__}"']
     subprocess.Popen([sys.executable, '-um', *watch, nbs, Path(__file__).parent])
     try: subprocess.run([sys.executable, '-um', 'http.server', str(port), '--bind', '127.0.0.1', '--directory', docs])
     except KeyboardInterrupt: pass
