@@ -153,7 +153,8 @@ class Firefox:
         url = next((line.split()[-1] for line in self.process.stderr if 'BiDi listening on' in line), None)
         timer.cancel()
         assert url, 'Firefox does not listen'
-        threading.Thread(target=self.process.stderr.read, daemon=True).start()
+        self.rest = threading.Thread(target=self.process.stderr.read)
+        self.rest.start()
         self.socket = websocket.create_connection(f'{url}/session', suppress_origin=True, timeout=60)
         self.do('session.new', capabilities={})
         self.do('session.subscribe', events=['log.entryAdded'])
@@ -169,8 +170,11 @@ class Firefox:
     def goto(self, url): self.do('browsingContext.navigate', context=self.tab, url=url, wait='complete')
     def ask(self, code): return self.do('script.evaluate', expression=code, target=dict(context=self.tab), awaitPromise=True)['result']['value']
     def close(self):
+        self.socket.close()
         self.process.terminate()
         self.process.wait(30)
+        self.rest.join()
+        self.process.stderr.close()
 
 @pytest.fixture(scope='module')
 def firefox(tmp_path_factory):

@@ -31,7 +31,7 @@ class Page:
         self.title = self.main.find('h1').get_text(strip=True)
         d = self.soup.find('meta', attrs={'name': 'description'})
         self.description = d['content'] if d else ''
-        for o in self.main.select('#title-block-header, nav, .code-copy-button, hr, script'): o.decompose()
+        for o in self.main.select('#title-block-header, nav, .code-copy-button, hr, script, colgroup'): o.decompose()
         for o in self.main.find_all(string=lambda s: isinstance(s, Comment)): o.extract()
 
     def new(self, tag, text=None, **attrs):
@@ -104,7 +104,7 @@ def _api(page):
 
 def _figures(page, out):
     "Pictures become files; each sits on a sheet; returns those without a word for who cannot see them"
-    for img in page.main.find_all('img'):
+    for i,img in enumerate(page.main.find_all('img')):
         src = img.get('src', '')
         if src.startswith('data:'):
             kind,data = src.split(',', 1)
@@ -116,7 +116,7 @@ def _figures(page, out):
         f = out/unquote(img['src'])
         if f.suffix=='.png' and f.exists(): # its size, at 100 dots an inch, so that the text does not jump when it arrives
             with Image.open(f) as im: img['width'],img['height'] = (round(n*100/im.info.get('dpi', (100,100))[0]) for n in im.size)
-        img['loading'],img['decoding'] = 'lazy','async'
+        img['loading'],img['decoding'] = 'eager' if i==0 and page.href=='index.html' else 'lazy','async'
         img['class'] = 'sheet'
         if not img.get('alt', '').strip(): yield f'picture without alt text: {img["src"]}'
 
@@ -133,10 +133,10 @@ def _maths(page):
 
 def _scrolling(page):
     "A wide table or formula scrolls inside its own box; a cell without a word heads nothing"
-    for m in page.main.select('math[display=block]'): m.wrap(page.new('span', class_='scroll'))
+    for m in page.main.find_all('math'):
+        if m.get('display')=='block' or len(m.get_text())>20: m.wrap(page.new('span', class_='scroll'))
     for th in page.main.find_all('th'):
         if not th.get_text(strip=True): th.name = 'td'
-    for o in page.main.select('colgroup'): o.decompose() # Pandoc's guess of the widths
     for t in page.main.find_all('table'):
         if t.find_parent('table'): continue
         box = t.wrap(page.new('div', class_='scroll'))
