@@ -176,7 +176,7 @@ def _links(pages, names, out, site):
             elif anchor in here: continue
             elif anchor!=name.lower() or not a.select_one(':scope > code:only-child'): yield p, f'link to {a["href"]}: no such anchor'
             elif name.startswith('_') or '._' in name: a.unwrap() # nbdev links names that have no entry
-            else: a['href'] = f'{to}#{owner}' if (owner := anchor.split('.')[0]) in here else to
+            else: a['href'] = f'{to}#{owner}' if (owner := anchor.split('.')[0]) in here else f'{other.href}#{owner}' if owner in there else to
 
 def _symbols(pages):
     "Names in code lead to their entries: functions where they are called, classes anywhere, both in the backquotes of a docstring"
