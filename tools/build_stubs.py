@@ -25,7 +25,7 @@ signatures = {
     'NearestMean.fit': [f'(self, x: {arrays}, y: {arrays}) -> NearestMean'],
     'NearestMean.partial_fit': [f'(self, x: {arrays}, y: {arrays}, classes: Any = None) -> NearestMean'],
     'NearestMean.score': [f'(self, x: {arrays}, y: {arrays}) -> float'],
-    'NearestMean.distances': same, 'NearestMean.predict': same,
+    'NearestMean.distances': same, 'NearestMean.predict': same, 'NearestMean.decision_function': same,
     'WichmannHill.spawn': ['(self, k: int, draws: int = 1000000) -> list[WichmannHill]'],
     'load_lists': ["(dataset: str = 'fashion-mnist') -> tuple[list[list[int]], list[int], list[list[int]], list[int]]"],
     'chunks': ['(x: _Slices, size: SupportsIndex) -> Iterator[_Slices]', '(x: Iterable[_T], size: SupportsIndex) -> Iterator[list[_T]]']}
@@ -33,7 +33,7 @@ attributes = {'FashionMNIST': 'data: Tensor; targets: Tensor; classes: list[str]
                               'training_file: str; test_file: str; root: Any; train: bool; transform: Any; target_transform: Any; '
                               'transforms: Any' + ''.join(f'; @property; def {s}_{k}(self) -> Tensor: ...'
                                                           for s in ('train', 'test') for k in ('data', 'labels')),
-              'NearestMean': 'norm: str; means_: Tensor; classes_: Tensor; counts_: Tensor; sums_: Tensor'}
+              'NearestMean': 'norm: str; means_: Tensor; classes_: np.ndarray[Any, Any]; counts_: Tensor; sums_: Tensor; n_features_in_: int'}
 extra = {'chunks': '''_T = TypeVar('_T')
 class _HasSlices(Protocol):
     def __len__(self) -> int: ...
