@@ -407,10 +407,11 @@ def test_what_the_page_names_is_there():
     assert len(rows) > 9
     for r in rows:
         assert re.search(r'\]\(https://', r), r
-        names = re.findall(r'`([\w/]+\.(?:py|ipynb)(?:::|#)\w+)`', r.rpartition(' | ')[2])
-        assert names, r
-        for file,_,name in (re.match(r'(.*?)(::|#)(.*)', o).groups() for o in names):
-            if file.endswith('.py'): assert f'def {name}(' in (root/file).read_text(encoding='utf-8'), name
-            else: assert name in {c['id'] for c in json.loads((root/'nbs'/file).read_text(encoding='utf-8'))['cells']}, name
+        watch = r.rpartition(' | ')[2]
+        tests,ids = re.findall(r'`(test_\w+)`', watch),re.findall(r'`(\w+\.ipynb)#(\w+)`', watch)
+        file = re.search(r'`(tests/\w+\.py)`', watch)
+        source = (root/(file[1] if file else 'tests/test_faults.py')).read_text(encoding='utf-8')
+        assert (tests or ids) and all(f'def {o}(' in source for o in tests), r
+        for nb,i in ids: assert i in {c['id'] for c in json.loads((root/'nbs'/nb).read_text(encoding='utf-8'))['cells']}, (nb, i)
     from faulty import faults
     assert {'wrong_data', 'cut_short'} <= set(faults)
