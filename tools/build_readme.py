@@ -1,4 +1,4 @@
-"Write README.md from nbs/index.ipynb, with or without Quarto; tell the notebooks where Colab gets the library from"
+"What `make readme` runs: write README.md from nbs/index.ipynb; tell the notebooks where Colab gets the library from"
 import base64, json, re, sys
 from configparser import ConfigParser
 from pathlib import Path
