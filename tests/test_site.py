@@ -307,6 +307,15 @@ def test_copy_button(open_page):
     page.locator('article .copy').first.click()
     assert page.evaluate('navigator.clipboard.readText()').strip()==code.text_content().strip()
 
+def test_minutes():
+    "The home page's table says of each lesson what the lesson's head says"
+    home,n = (docs/'index.html').read_text(),0
+    for name in _pages():
+        if not (m := re.search(r'<span>(\d+ minutes, \d+ exercises)</span>', (docs/name).read_text())): continue
+        assert re.search(rf'href="{name}">[^<]+</a>: {m[1]}<', home), (name, m[1])
+        n += 1
+    assert n==7
+
 def test_files_for_machines():
     "llms.txt names a Markdown copy of every page of the sitemap; figures in the copies exist"
     urls = [u.split('</loc>')[0] for u in (docs/'sitemap.xml').read_text().split('<loc>')[1:]]
