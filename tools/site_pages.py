@@ -289,7 +289,9 @@ def finish(rendered, out, cfg):
     (tmp/'llms.txt').write_text('\n'.join(lines) + '\n', encoding='utf-8')
     (tmp/'.nojekyll').touch()
 
-    for p in order: (tmp/p.href).with_suffix('.md').write_text(_markdown(p), encoding='utf-8')
+    texts = {p: _markdown(p) for p in order}
+    for p,o in texts.items(): (tmp/p.href).with_suffix('.md').write_text(o, encoding='utf-8')
+    (tmp/'llms-full.txt').write_text('\n'.join(texts.values()), encoding='utf-8')
     shutil.rmtree(out, ignore_errors=True)
     tmp.rename(out)
     return pages, [f'{p.src.name if p.src else p.href}: {o}' for p,o in problems]
