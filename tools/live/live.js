@@ -3,7 +3,7 @@
 const live = {} // what the exercises use, too
 {
 const script = document.currentScript, at = name => new URL(name, script.src)
-const book = fetch_once(() => at(script.dataset.cells))
+const book = live.book = fetch_once(() => at(script.dataset.cells))
 function fetch_once(url) { let r; return () => r ??= fetch(url()).then(r => r.json()) }
 
 // ---- The bar that says what Python is doing
