@@ -11,6 +11,8 @@ from latex2mathml.converter import convert as to_mathml
 from markdownify import MarkdownConverter
 from PIL import Image
 
+from live.build import add_live_cells
+
 assets = ['styles.css', 'site.js', 'favicon.svg', 'card.png'] # in nbs/, put beside the pages
 _heading = re.compile('^h[1-6]$')
 _tests = re.compile(r'(?<!def )\b(test_\w+\(|assert\b)')
@@ -270,6 +272,7 @@ def finish(rendered, out, cfg):
         if p.library: p.library.lesson = p
     problems += _links(pages, names, tmp, site)
     _symbols(pages)
+    add_live_cells(pages, tmp, cfg)
 
     nav = _navigation(cfg.nbs_path, pages)
     order = [p for _,ps in nav for p in ps]
