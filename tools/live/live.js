@@ -43,20 +43,20 @@ const end = text => {
   stop.disabled = true
   tell(said.textContent = text)
 }
-live.ask = async (id, code, job) => { // job: { says(type, text), ends(ok, count), stopped() }
+live.ask = async (id, code, job, checks) => { // job: { says(type, text), ends(ok, count), stopped() }; checks: what an exercise is judged by
   if (!worker) await begin()
   waiting.push(job)
   stop.disabled = false
-  worker.postMessage({ id, code })
+  worker.postMessage({ id, code, checks })
 }
 stop.onclick = () => end('Stopped; the next Run begins afresh')
-afresh.onclick = () => { for (const c of cells.values()) reset(c); end('All is as in the book again') }
+afresh.onclick = () => { for (const c of cells.values()) if (!c.checks) reset(c); end('All is as in the book again') }
 pick.onchange = () => end('The next Run begins afresh, with these pictures')
 
 // ---- Cells
 const cells = live.cells = new Map, before = new Set // before: hidden cells that ran
 for (const block of $$('[data-cell]')) {
-  const code = $('code.sourceCode', block), c = { id: block.dataset.cell, block, code, html: code.innerHTML, text: code.textContent.trimEnd() }
+  const code = $('code.sourceCode', block), c = { id: block.dataset.cell, block, code, html: code.innerHTML, text: code.textContent.trimEnd(), checks: $('.checks code', block.closest('.exercise') ?? make('i'))?.textContent }
   c.stored = []
   for (let o = block.closest('details, .source') ?? block; o = o.nextElementSibling;) if (o.matches('.cell-output')) c.stored.push(o)
   cells.set(c.id, c)
@@ -75,20 +75,24 @@ live.prepare = async id => { // what comes before the cell `id` runs first, hidd
 const ask = (c, show) => {
   c.ran = true
   c.block.dataset.state = 'waits'
-  let failed = ''
+  let verdict = ''
   if (show) output(c).replaceChildren()
   return live.ask(c.id, source(c), {
-    says: (type, text) => { if (show || type === 'error') write(c, type, text); if (type === 'error') failed = text },
+    says: (type, text) => {
+      if (show || type === 'error') write(c, type, text)
+      if (type === 'error') verdict = 'Error: ' + text.trim().split('\n').at(-1)
+      if (type === 'right' || type === 'wrong') verdict = text
+    },
     ends: (ok, count) => {
       c.block.dataset.state = ok ? 'ok' : 'error'
       c.ran = ok
       $('.live-count', c.block).textContent = `[${count}]`
       if (show && !c.box.childElementCount) write(c, 'note', 'Done; it shows nothing.')
       if (!ok && pick.value === 'sample' && !c.field) write(c, 'note', 'Only the first 2,000 and 1,000 pictures are here, the others are black. This cell may count on all 70,000: choose them below.')
-      if (show) said.textContent = (ok ? 'Output: ' : 'Error: ') + (ok ? c.box.innerText : failed.trim().split('\n').at(-1)).slice(0, 300)
+      if (show) said.textContent = (verdict || 'Output: ' + c.box.innerText).slice(0, 400)
     },
     stopped: () => { if (show) write(c, 'note', 'Stopped.') },
-  })
+  }, c.checks)
 }
 live.run = async c => { await live.prepare(c.id); await ask(c, true) }
 
@@ -114,6 +118,7 @@ const reset = c => {
   c.block.removeAttribute('data-state')
   $('.live-count', c.block).textContent = ''
   c.ran = false
+  if (c.checks) open(c)
 }
 
 // ---- Editing: a field of transparent text over the code, which is coloured anew
@@ -129,16 +134,18 @@ const colour = c => {
   }
   c.code.append(c.field.value.slice(end) + '\n')
 }
-const edit = live.edit = c => {
+const open = c => {
   if (!c.field) {
-    c.field = make('textarea', { value: c.text, spellcheck: false, autocapitalize: 'off', autocomplete: 'off', ariaLabel: 'Code of this cell: Shift-Enter runs it, Escape leaves it' })
+    c.field = make('textarea', { value: c.text, spellcheck: false, autocapitalize: 'off', autocomplete: 'off', ariaLabel: c.checks ? 'Your answer: Shift-Enter checks it, Escape leaves it' : 'Code of this cell: Shift-Enter runs it, Escape leaves it' })
     c.block.classList.add('live-edited')
     $('pre', c.block).append(c.field)
-    c.field.oninput = () => { colour(c); c.ran = false }
+    c.field.oninput = () => { colour(c); c.ran = false; c.typing = true }
+    c.field.onclick = () => c.typing = true
+    c.field.onblur = () => c.typing = false
     c.field.onkeydown = e => {
       const f = c.field, type = s => { e.preventDefault(); document.execCommand('insertText', false, s) }
       if (e.key === 'Escape') $('.live-tools button', c.block).focus()
-      if (e.key === 'Tab' && !e.shiftKey) type('    ')
+      if (e.key === 'Tab' && !e.shiftKey && c.typing) type('    ') // else it goes on to what is next
       if (e.key !== 'Enter') return
       if (e.shiftKey || e.ctrlKey || e.metaKey) { e.preventDefault(); return live.run(c) }
       const line = f.value.slice(0, f.selectionStart).split('\n').at(-1)
@@ -146,14 +153,25 @@ const edit = live.edit = c => {
     }
     colour(c)
   }
-  c.field.focus()
 }
+const edit = live.edit = c => { open(c); c.field.focus(); c.typing = true }
 
 // ---- Buttons
 for (const c of cells.values()) {
   const tool = (text, title, f) => make('button', { textContent: text, title, onclick: () => f(c) })
-  c.block.append(make('div', { className: 'live-tools' }, make('span', { className: 'live-count' }), tool('Run', 'Run this cell, after those before it (Shift-Enter while you edit)', live.run),
-    tool('Edit', 'Change this cell', edit), tool('Reset', 'Back to what the book has', reset)))
+  const tools = c.checks ? [tool('Check', 'Run what you wrote, then its checks (Shift-Enter)', live.run)]
+    : [tool('Run', 'Run this cell, after those before it (Shift-Enter while you edit)', live.run), tool('Edit', 'Change this cell', edit)]
+  c.block.append(make('div', { className: 'live-tools' }, make('span', { className: 'live-count' }), ...tools, tool('Reset', 'Back to what the book has', reset)))
+  if (c.checks) open(c)
 }
+
+// ---- Solutions are on a page of their own until they are asked for
+for (const fold of $$('.solution')) fold.addEventListener('toggle', async () => {
+  const link = $('p > a', fold)
+  if (!link || !fold.open) return
+  const [title, ...solution] = new DOMParser().parseFromString(await fetch(link.href).then(r => r.text()), 'text/html').getElementById(fold.id).children
+  $('summary', fold).textContent = title.textContent
+  link.parentElement.replaceWith(...solution)
+})
 $('.live-note').hidden = false
 }

@@ -3,7 +3,7 @@ import { loadPyodide } from './pyodide/pyodide.mjs'
 
 const home = new URL('.', import.meta.url), say = (kind, more) => postMessage({ kind, ...more })
 const ask = fetch, kept = self.caches && caches.open(home.pathname).catch(() => null) // the folder's name says what is in it
-let session, got = 0
+let session, check, got = 0
 self.fetch = async url => { // counts what arrives, and keeps it for the next visit; Pyodide's own files too
   const cache = await kept, old = await cache?.match(url), r = old ?? await ask(url)
   if (!r.ok) throw new Error(`${url}: status ${r.status}`)
@@ -24,6 +24,7 @@ const start = async ({ pictures, files }) => {
   Object.keys(files).forEach((name, i) => py.FS.writeFile('/cache/fashion-mnist/' + name, data[i]))
   py.runPython('import sys; sys.path.insert(0, "/library.zip")')
   session = py.pyimport('runner').start(py.toPy(files))
+  check = py.pyimport('exercises').check
   say('ready')
 }
 
@@ -32,7 +33,8 @@ onmessage = ({ data: m }) => last = last.then(async () => {
   try {
     if (m.start) return await start(m.start)
     say('begins', { id: m.id })
-    const ok = session.run(m.code, (type, text) => say('says', { id: m.id, type, text }))
+    const send = (type, text) => say('says', { id: m.id, type, text })
+    const ok = m.checks ? check(session, m.code, m.checks, send) : session.run(m.code, send)
     say('ends', { id: m.id, ok, count: session.count })
   } catch (e) { say('broken', { text: String(e.message).trim().split('\n').at(-1) }) }
 })
