@@ -13,7 +13,7 @@ class _Absent:
         if name.startswith('__'): raise AttributeError(name)
         return _Absent(self._package)
     def __mro_entries__(self, bases): return ()
-    def __or__(self, other): return self # in an annotation
+    __or__ = __ror__ = lambda self, other: self # in an annotation
     def _use(self, *args, **kwargs):
         caller = sys._getframe(1)
         if caller.f_code.co_name=='<module>' and caller.f_globals['__name__']!='__main__': return self # a module of the library is being imported
