@@ -1,4 +1,4 @@
-"""What a user may write, and the types that a checker should find: `make types` checks it, and it runs
+"""What a user may write, and the types that a checker should find: `nox -s types` checks it, and it runs
 
 `assert_type` is an error for a type checker that finds another type, and does nothing at run time."""
 import io, os, random, tempfile
