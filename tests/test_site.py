@@ -373,6 +373,8 @@ def test_files_for_machines():
     "llms.txt names a Markdown copy of every page of the sitemap; figures in the copies exist"
     urls = [u.split('</loc>')[0] for u in (docs/'sitemap.xml').read_text().split('<loc>')[1:]]
     listed = (docs/'llms.txt').read_text()
+    whole = (docs/'llms-full.txt').read_text(encoding='utf-8')
+    assert all(o.read_text(encoding='utf-8') in whole for o in docs.glob('*.md'))
     for u in urls:
         stem = Path(urlsplit(u).path).stem if u.endswith('.html') else 'index'
         assert f'/{stem}.md)' in listed

@@ -1,4 +1,4 @@
-"Write README.md from nbs/index.ipynb, with or without Quarto; tell the notebooks what they can't know: where the code is at home, how long a lesson takes"
+"What `make readme` runs: write README.md from nbs/index.ipynb; tell the notebooks where the code is at home, and how long a lesson takes"
 import base64, json, re, sys
 from configparser import ConfigParser
 from pathlib import Path
