@@ -6,7 +6,7 @@
 __all__ = ['DATASETS', 'Files', 'data_dir', 'DownloadError', 'download', 'fmnist_download']
 
 # %% ../nbs/00_download.ipynb #a77126fa
-import gzip,hashlib,io,json,os,re,stat,sys,time,zlib
+import gzip,hashlib,io,json,math,os,re,stat,sys,time,timeit,zlib
 from contextlib import contextmanager,nullcontext,suppress
 from pathlib import Path
 from typing import Annotated,NamedTuple
@@ -228,3 +228,26 @@ def fmnist_download(
             except ValueError as e: raise ValueError(f'{f}: {e}. Delete it and try again.')
             print(f'  {f.name:<28}{size:>18}   SHA-256 of content {h[:8]}… ok')
     except (OSError, ValueError, RuntimeError) as e: sys.exit(f'fmnist_download: {e}')
+
+# %% ../nbs/00_download.ipynb #7a1c0e52
+def _seconds(f):
+    "What a call of `f` takes, by as many as take a millisecond together"
+    n = 1
+    while (t := timeit.timeit(f, number=n)) < 1e-3: n *= 2
+    return t/n
+
+def test_faster(
+    f, # function
+    g, # function, or the seconds that one was measured to take
+    times=1, # how many times as long as `f` it takes, at least
+):
+    "Test that `f` is faster than `g`"
+    if os.environ.get('FMNIST_NB_TIMINGS')=='0':
+        return print('FMNIST_NB_TIMINGS is 0: this race is not run')
+    a,b = math.inf,math.inf if callable(g) else g
+    for i in range(20):
+        a = min(a, _seconds(f))
+        if callable(g): b = min(b, _seconds(g))
+        if i>3 and b >= times*a: return
+    raise AssertionError(f'expected {times} times as fast, found {b/a:.3g}; to leave races '
+                         'out on a busy machine, set FMNIST_NB_TIMINGS to 0')
