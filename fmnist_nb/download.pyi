@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ['DATASETS', 'TIMEOUT', 'Files', 'data_dir', 'DownloadError', 'download', 'fmnist_download']
+__all__ = ['DATASETS', 'Files', 'data_dir', 'DownloadError', 'download', 'fmnist_download']
 
 DATASETS: dict[str, dict[str, str]]
-TIMEOUT: int
 class Files(NamedTuple):
     train_images: Path
     train_labels: Path

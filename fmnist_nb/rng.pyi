@@ -5,12 +5,11 @@ from random import Random
 from typing import Any
 import torch
 
-__all__ = ['MODULI', 'MULTIPLIERS', 'PERIOD', 'BLOCK', 'first_state', 'step', 'seed', 'get_state', 'rand', 'seconds_per_number', 'plot_speeds', 'WichmannHill', 'Wheel', 'wheels', 'state_after', 'draws_between', 'fork_safe', 'worker_init_fn', 'fmnist_rng']
+__all__ = ['MODULI', 'MULTIPLIERS', 'PERIOD', 'seed', 'get_state', 'rand', 'WichmannHill', 'fork_safe', 'worker_init_fn', 'fmnist_rng']
 
 MODULI: tuple[int, int, int]
 MULTIPLIERS: tuple[int, int, int]
 PERIOD: int
-BLOCK: int
 def seed(a: int) -> None: ...
 def get_state() -> tuple[int, int, int] | None: ...
 def rand() -> float: ...

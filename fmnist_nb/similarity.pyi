@@ -5,7 +5,7 @@ from torch import Tensor
 from typing import Any, NamedTuple, overload
 import numpy as np
 
-__all__ = ['class_means', 'l1_norm', 'l2_norm', 'NearestMean', 'NotFittedError', 'PairAccuracy', 'pair_accuracy', 'pairwise_accuracy', 'confusion', 'most_wrong', 'nearest_neighbours', 'vote', 'kmeans', 'prototypes', 'plot_pair', 'fmnist_compare']
+__all__ = ['l1_norm', 'l2_norm', 'class_means', 'NotFittedError', 'NearestMean', 'PairAccuracy', 'pair_accuracy', 'pairwise_accuracy', 'confusion_matrix', 'most_wrong', 'nearest_neighbors', 'duplicates', 'split', 'kmeans', 'prototypes', 'plot_pair', 'fmnist_compare']
 
 def l1_norm(a: Tensor, b: Tensor) -> Tensor: ...
 def l2_norm(a: Tensor, b: Tensor) -> Tensor: ...

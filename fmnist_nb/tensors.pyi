@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, SupportsIndex, overload
 import matplotlib.axes
 import numpy as np, torch
 
-__all__ = ['show_image', 'Split', 'Splits', 'load_data', 'FashionMNIST', 'show_images']
+__all__ = ['show_image', 'show_images', 'Split', 'Splits', 'load_data', 'FashionMNIST', 'MNIST']
 
 def show_image(im: Any, title: str | None = None, ax: matplotlib.axes.Axes | None = None, figsize: tuple[float, float] = (2.2, 2.4), **kwargs: Any) -> matplotlib.axes.Axes: ...
 def show_images(ims: Any, titles: Any=None, ncols: int | None=None, figsize: tuple[Any, ...] | None=None, suptitle: str | None=None, **kwargs: Any) -> np.ndarray[Any, Any]: ...
