@@ -76,7 +76,7 @@ look = '''async () => {
   await Promise.all(imgs.map(i => i.complete || new Promise(done => { i.onload = i.onerror = done })))
   const root = document.documentElement
   return {
-    theme: root.dataset.theme, width: root.scrollWidth, room: root.clientWidth,
+    theme: root.dataset.theme, tall: root.scrollHeight, width: root.scrollWidth, room: root.clientWidth,
     ids: [...document.querySelectorAll('[id]')].map(e => e.id),
     links: [...document.links].map(a => a.href),
     dead: imgs.filter(i => !i.naturalWidth).map(i => i.currentSrc),
@@ -98,6 +98,7 @@ def test_every_page(open_page, site, mode):
         bad = lambda what: problems.append(f'{name} {mode}: {what}')
         if o['theme']!=theme: bad(f'theme is {o["theme"]}')
         if o['width']>o['room']: bad(f'{o["width"]} wide where there is room for {o["room"]}')
+        if mode=='light' and name.replace('.', '_library.') in _pages() and o['tall']>25_000: bad(f'a lesson {o["tall"]} px tall')
         if mode=='phone': # a smaller one, too
             page.set_viewport_size(dict(width=320, height=900))
             if (w := page.evaluate('document.documentElement.scrollWidth'))>320: bad(f'{w} wide where there is room for 320')
@@ -233,6 +234,13 @@ def test_deep_link_on_a_phone(open_page, site):
     page.wait_for_timeout(300)
     assert fold.evaluate('d => d.open')
 
+def test_contents_follow(open_page):
+    "The section that a reader has chosen from the contents is the one that is marked there"
+    page = open_page(path='/matrix.html')
+    for i in 4,2,-1:
+        page.locator('#site-toc li a').nth(i).click()
+        page.wait_for_function('i => [...document.querySelectorAll("#site-toc li a")].at(i).ariaCurrent', arg=i)
+
 def test_folds(open_page, site):
     "Checks are folded and counted, and open without a script; a button opens all, and so does print"
     page = open_page(path='/matrix.html')
@@ -289,10 +297,12 @@ def test_api_rows(open_page, site):
         u = urlsplit(href)
         assert u.fragment in (name.lower(), name.lower().split('.')[0]) and u.fragment in ids[Path(u.path).name], (name, href)
 
-def test_copy_covers_no_code(open_page, site):
+def test_code_on_a_phone(open_page, site):
+    "Copy covers no code; a line that wraps has no line of bare indentation above it"
     page = open_page('phone', '/idx_library.html')
     assert page.evaluate("""[...document.querySelectorAll('.copy')].filter(c => c.getBoundingClientRect().bottom >
                             c.parentElement.querySelector('pre').getBoundingClientRect().top + 1).length""")==0
+    assert page.evaluate("[...document.querySelectorAll('.line')].filter(l => l.textContent.startsWith(' ')).length")==0
 
 @pytest.mark.parametrize('words,place', [('how to run', 'index.html#install-and-run'), ('offline', 'index.html#install-and-run'), ('colab', 'index.html'),
                                          ('licence', 'index.html#'), ('license', 'index.html#'), ('Matrxi', 'matrix_library.html#matrix'), ('neigbours', '#nearest-neighbours')])
