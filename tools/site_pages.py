@@ -30,6 +30,7 @@ class Page:
         self.module = m[1] if m else ''
         self.soup = BeautifulSoup(path.read_text(encoding='utf-8'), 'html.parser')
         self.main = self.soup.find('main')
+        self.whole = self.main # with what a reader has to ask for, where that is elsewhere
         self.title = self.main.find('h1').get_text(strip=True)
         d = self.soup.find('meta', attrs={'name': 'description'})
         self.description = d['content'] if d else ''
@@ -231,9 +232,9 @@ class _Markdown(MarkdownConverter):
         return f'\n\n$$\n{tex}\n$$\n\n' if el.get('display')=='block' else f'${tex}$'
 
 def _markdown(page):
-    for o in page.main.find_all('code'): o.string = o.get_text() # no colours; this is the last use of the page
+    for o in page.whole.find_all('code'): o.string = o.get_text() # no colours; this is the last use of the page
     lang = lambda el: 'python' if 'python' in el.get('class', []) else ''
-    body = _Markdown(heading_style='ATX', bullets='-', escape_misc=False, code_language_callback=lang).convert_soup(page.main)
+    body = _Markdown(heading_style='ATX', bullets='-', escape_misc=False, code_language_callback=lang).convert_soup(page.whole)
     body = re.sub(r'(\]\([\w-]+)\.html', r'\1.md', body)
     return re.sub(r'\n{3,}', '\n\n', f'# {page.title}\n\n> {page.description}\n\n{body.strip()}\n')
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from fastcore.basics import first
 from fmnist_nb.download import DATASETS, data_dir, download
+from live.exercises import exercise, put_exercises
 
 here = Path(__file__).parent
 chapters = ['00_download', '01_idx', '02_chunks', '03_matrix', '06_rng_profiling'] # their lessons
@@ -21,7 +22,7 @@ absent_methods = dict(fork='a second process', rand='NumPy', randn='NumPy') | di
 
 def _needs(node, lacking):
     "What the code of `node` needs and a browser has not, or None"
-    used = lambda table: {s.get_name() for s in table.get_symbols() if s.is_referenced() and not s.is_local()}.union(*map(used, table.get_children()))
+    used = lambda table: {s.get_name() for s in table.get_symbols() if s.is_referenced() and not s.is_local() and not s.is_free()}.union(*map(used, table.get_children()))
     top = symtable.symtable(ast.unparse(node), '', 'exec')
     names = sorted(used(top) - {s.get_name() for s in top.get_symbols() if s.is_local()}) # those of the module that it has not made itself
     methods = [o.attr for o in ast.walk(node) if isinstance(o, ast.Attribute)]
@@ -44,14 +45,14 @@ def _missing(code, lacking):
     return why
 
 def lesson_cells(path):
-    "The code cells of the lesson in the notebook at `path`: `[dict(id, code, missing)]`; `missing` says what a browser has not, or is None"
+    "The code cells of the lesson in the notebook at `path`: `[dict(id, code, missing, exercise)]`; `missing` says what a browser has not, or is None"
     res,lacking = [],{}
     for c in json.loads(path.read_text(encoding='utf-8'))['cells']:
         source = ''.join(c['source'])
         if source.startswith('## From lesson to library'): break
         code = re.sub(r'^#\|.*\n?', '', source, flags=re.M).strip()
         if c['cell_type']=='code' and code and 'google.colab' not in code and not re.search(r'^#\| *(mnist|eval: false)', source, re.M):
-            res.append(dict(id=c['id'], code=code, missing=_missing(code, lacking)))
+            res.append(dict(id=c['id'], code=code, missing=_missing(code, lacking), exercise=exercise(source)))
     return res
 
 # ---- What the site serves for them ----
@@ -84,7 +85,7 @@ def _library(lib, out):
     "Write the zip file `out`: the runner, the modules in `lib`, and the packages that they need"
     with zipfile.ZipFile(out, 'w') as z:
         def add(name, path): z.writestr(zipfile.ZipInfo(name), Path(path).read_bytes(), zipfile.ZIP_DEFLATED) # without the time, for the same bytes next time
-        add('runner.py', here/'runner.py')
+        for f in ('runner.py', 'exercises.py'): add(f, here/f)
         for p in sorted(lib.glob('*.py')): add(f'{lib.name}/{p.name}', p)
         for f in sorted(f for name in packages for f in importlib.metadata.files(name)):
             if f.suffix=='.py' or 'LICENSE' in f.name: add(f.as_posix(), f.locate())
@@ -132,7 +133,8 @@ def add_live_cells(pages, site, cfg):
     try: pictures = _serve(out, cfg)
     except OSError as e: return print('without live cells:', str(e).split('\n')[0])
     for p,cells in lessons.items():
-        facts = dict(cells=[dict(id=c['id'], code=c['code']) for c in cells if not c['missing']], pictures=pictures)
+        facts = dict(cells=[dict(id=c['id'], code=c['code']) for c in cells if not c['missing'] and not c['exercise']], pictures=pictures)
+        put_exercises(p, cells, out)
         (out/p.href).with_suffix('.json').write_text(json.dumps(facts, ensure_ascii=False), encoding='utf-8')
     files = sorted(p for p in out.rglob('*') if p.is_file())
     folder = f'live/{hashlib.sha256(b"".join(p.read_bytes() for p in files)).hexdigest()[:8]}' # says what is in it, so browsers may keep that
@@ -140,4 +142,5 @@ def add_live_cells(pages, site, cfg):
     out.rename(site/folder)
     for p,cells in lessons.items():
         missing = _mark(p, cells)
+        for a in p.main.select('.solution a'): a['href'] = f'{folder}/{a["href"]}'
         p.live = dict(folder=folder, n=len(missing), missing=', '.join(sorted({*missing})))

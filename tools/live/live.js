@@ -1,6 +1,6 @@
 // Cells that the reader runs and edits where they stand. Nothing is loaded before the first Run
 'use strict'
-const live = { cells: new Map } // for the exercises, too
+const live = { cells: new Map }
 {
 const script = document.currentScript, at = name => new URL(name, script.src)
 let book, worker = null, waiting = [] // what Python is to run, in this order
@@ -43,16 +43,17 @@ stop.onclick = () => end('Stopped; the next Run begins afresh')
 afresh.onclick = () => { live.cells.forEach(c => shut(c)); end('The next Run begins afresh') }
 pick.onchange = () => end('The next Run has these pictures')
 
-live.ask = (id, code, job) => { // job: { says(type, text), ends(ok, count), stopped() }; after `prepare`
+live.ask = (id, code, job, checks) => { // job: { says(type, text), ends(ok, count), stopped() }; after `prepare`
   waiting.push(job)
   stop.disabled = false
-  worker.postMessage({ id, code })
+  worker.postMessage({ id, code, checks })
 }
 const before = new Set // hidden cells that have run
 live.prepare = async id => { // what comes before the cell `id` runs first, hidden cells too, as it stands on the page
   const { cells, pictures } = await live.book()
   worker ??= begin(pictures[pick.value])
-  for (const o of cells.slice(0, cells.findIndex(o => o.id === id))) {
+  for (const o of cells) {
+    if (o.id === id) break // an exercise comes after all of them
     const c = live.cells.get(o.id)
     if (c && !c.ran) ask(c, false)
     if (c || before.has(o.id)) continue
@@ -72,12 +73,13 @@ const ask = (c, shown) => {
       c.ran = ok
       c.block.dataset.state = ok ? 'ok' : 'error'
       c.count.textContent = `[${count}]`
-      if (shown) said.textContent = (ok ? 'Output: ' : 'Error: ') + (ok ? c.box.innerText || 'none' : c.box.innerText.trim().split('\n').at(-1)).slice(0, 300)
+      const text = c.box?.innerText.trim() ?? '', verdict = c.box?.querySelector('[data-type=right], [data-type=wrong]')?.innerText
+      if (shown) said.textContent = (verdict ?? (ok ? 'Output: ' + (text || 'none') : 'Error: ' + text.split('\n').at(-1))).slice(0, 400)
       if (shown && ok && !c.box.innerHTML) live.write(c, 'note', 'It ran, and shows nothing.')
       if (!ok && !c.field && pick.value === 'sample') live.write(c, 'note', 'Only the first 2,000 + 1,000 pictures are here, the others are black. For all 70,000, choose them below.')
     },
     stopped: () => shown && live.write(c, 'note', 'Stopped.'),
-  })
+  }, c.checks)
 }
 
 // ---- Outputs: those of the book are hidden while there are new ones
@@ -114,35 +116,52 @@ const colour = c => {
   }
   c.code.append(text.slice(end) + '\n')
 }
-live.edit = c => {
-  if (c.field) return c.field.focus()
-  const f = c.field = make('textarea', { value: c.text, spellcheck: false, autocapitalize: 'off', autocomplete: 'off', ariaLabel: 'Code of this cell: Shift-Enter runs it, Escape leaves it' })
-  f.oninput = () => { colour(c); c.ran = false }
+const open = c => {
+  const f = c.field = make('textarea', { value: c.text, spellcheck: false, autocapitalize: 'off', autocomplete: 'off', ariaLabel: (c.checks ? 'Your answer: Shift-Enter checks' : 'Code of this cell: Shift-Enter runs') + ' it, Escape leaves it' })
+  f.oninput = () => { colour(c); c.ran = false; c.typing = true }
+  f.onclick = () => c.typing = true
+  f.onblur = () => c.typing = false // Tab goes on to what is next
   f.onkeydown = e => {
     const type = s => { e.preventDefault(); document.execCommand('insertText', false, s) }, line = f.value.slice(0, f.selectionStart).split('\n').at(-1)
     if (e.key === 'Escape') $('.live-tools button', c.block).focus()
-    else if (e.key === 'Tab' && !e.shiftKey) type('    ')
+    else if (e.key === 'Tab' && !e.shiftKey && c.typing) type('    ')
     else if (e.key === 'Enter' && (e.shiftKey || e.ctrlKey || e.metaKey)) { e.preventDefault(); live.run(c) }
     else if (e.key === 'Enter') type('\n' + line.match(/^ */)[0] + (/:\s*(#.*)?$/.test(line) ? '    ' : ''))
   }
   c.block.classList.add('live-edited')
   c.code.after(f)
   colour(c)
-  f.focus()
-  f.setSelectionRange(0, 0)
+}
+live.edit = c => {
+  if (!c.field) { open(c); c.field.setSelectionRange(0, 0) }
+  c.field.focus()
+  c.typing = true
 }
 const reset = c => {
   if (c.field) { c.field.remove(); c.field = null; c.code.innerHTML = c.html; c.block.classList.remove('live-edited'); c.ran = false }
   shut(c)
+  if (c.checks) open(c)
 }
 
 // ---- The cells of the page, and their buttons
 for (const block of $$('[data-cell]')) {
   const code = $('code.sourceCode', block), frame = block.closest('details, .source') ?? block, count = make('span', { className: 'live-count' })
-  const c = { id: block.dataset.cell, block, code, html: code.innerHTML, text: code.textContent.trimEnd(), frame, count, stored: $$(':scope > .cell-output', frame.parentElement) }
+  const c = { id: block.dataset.cell, block, code, html: code.innerHTML, text: code.textContent.trimEnd(), frame, count, stored: $$(':scope > .cell-output', frame.parentElement), checks: block.closest('.exercise')?.querySelector('.checks code').textContent }
   const tool = (textContent, title, f) => make('button', { textContent, title, onclick: () => f(c) })
-  block.append(make('div', { className: 'live-tools' }, count, tool('Run', 'Run this cell, after those before it (Shift-Enter while you edit)', live.run), tool('Edit', 'Change this cell', live.edit), tool('Reset', 'Back to what the book has', reset)))
+  const tools = c.checks ? [tool('Check', 'Run your answer, then its checks (Shift-Enter while you write)', live.run)]
+    : [tool('Run', 'Run this cell, after those before it (Shift-Enter while you edit)', live.run), tool('Edit', 'Change this cell', live.edit)]
+  block.append(make('div', { className: 'live-tools' }, count, ...tools, tool('Reset', 'Back to what the book has', reset)))
   live.cells.set(c.id, c)
+  if (c.checks) open(c)
 }
+
+// ---- Solutions are on a page of their own until they are asked for
+for (const fold of $$('.solution')) fold.addEventListener('toggle', async () => {
+  const link = $('p > a', fold)
+  if (!link || !fold.open) return
+  const [title, ...solution] = new DOMParser().parseFromString(await (await fetch(link.href)).text(), 'text/html').getElementById(fold.id).children
+  $('summary', fold).textContent = title.textContent
+  link.parentElement.replaceWith(...solution)
+})
 $('.live-note').hidden = false
 }

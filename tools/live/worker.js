@@ -4,7 +4,7 @@ import { loadPyodide } from './pyodide/pyodide.mjs'
 const home = new URL('.', import.meta.url), say = (kind, more) => postMessage({ kind, ...more })
 const ask = fetch, store = self.caches?.open(home.pathname).catch(() => null) // for the next visit; the folder's name says what is in it
 store?.then(async () => { for (const k of await caches.keys()) if (/\/live\/\w+\/$/.test(k) && k !== home.pathname) await caches.delete(k) })
-let session, got = 0
+let session, check, got = 0
 self.fetch = async url => { // as Pyodide calls it, too: counts what arrives
   const cache = await store, kept = await cache?.match(url), r = kept ?? await ask(url)
   if (!r.ok) throw new Error(`${url}: status ${r.status}`)
@@ -24,12 +24,13 @@ const start = async ({ pictures, files }) => {
   names.forEach((name, i) => py.FS.writeFile('/cache/fashion-mnist/' + name, data[i]))
   py.runPython('import sys; sys.path.insert(0, "/library.zip")')
   session = py.pyimport('runner').start(py.toPy(files))
+  check = py.pyimport('exercises').check
 }
 
 let last = Promise.resolve()
 onmessage = ({ data: m }) => last = last.then(async () => {
   if (m.start) return start(m.start)
   say('begins', { id: m.id })
-  const ok = session.run(m.code, (type, text) => say('says', { type, text }))
+  const send = (type, text) => say('says', { type, text }), ok = m.checks ? check(session, m.code, m.checks, send) : session.run(m.code, send)
   say('ends', { ok, count: session.count })
 }).catch(e => say('fails', { text: String(e.message).trim().split('\n').at(-1) }))
