@@ -17,10 +17,11 @@ endif
 export FMNIST_NB_SOURCE
 endif
 
-.PHONY: help setup data demo read test test-jupyter fuzz mutate coverage test-fastcore test-nbdev3 test-pythons types docs preview run bench export readme hooks clean
+.PHONY: help setup data demo read test test-jupyter docs preview run bench export readme hooks clean
 
 help:      ## This list
 	@sed -n 's/^\([a-z0-9-]*\): .*## /  make \1\t/p' Makefile | expand -t 24
+	@echo 'Other versions of things, type checkers, coverage, fuzzing: $(BIN)/nox -l'
 
 $(VENV)/.ready: settings.ini setup.py pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3,11) and f"Python 3.11 or newer is needed, $(PYTHON) is {v[0]}.{v[1]}; name another: make PYTHON=python3.12 ...")'
@@ -36,41 +37,24 @@ data: setup ## Get Fashion-MNIST (and MNIST, where it can be had), checked
 	@$(BIN)/python tools/get_data.py
 
 demo: data ## The chapters' commands on the real data; pictures in demo/
+	@echo "== fmnist_download"
+	@$(BIN)/fmnist_download
+	@echo "== the same files, decoded"
 	@$(BIN)/python tools/demo.py
+	@echo "== fmnist_compare Dress Pullover"
+	@$(BIN)/fmnist_compare Dress Pullover --out demo
+	@echo "== fmnist_rng"
+	@$(BIN)/fmnist_rng --out demo
 
 read: data ## Open the notebooks in JupyterLab
 	@$(PIP) -e '.[read]'
 	@$(BIN)/jupyter lab nbs
 
 test: data ## Check export, notebooks and README, run all notebooks as tests, then tests/
-	@$(BIN)/python tools/run_tests.py
+	@PATH="$(CURDIR)/$(BIN):$$PATH" bash tools/run_tests.sh
 
 test-jupyter: data ## Execute all notebooks in Jupyter's own kernel: are all their pictures there? Some minutes
 	@$(BIN)/python -m pytest -q -m notebooks tests/test_jupyter.py
-
-fuzz: setup ## Look for inputs that break the IDX decoder (more: make fuzz RUNS=10000000)
-	@$(PIP) atheris
-	@$(BIN)/python tools/fuzz.py --runs $(or $(RUNS),1000000)
-
-mutate: data ## Break the library in 60 places and see what the tests do not notice; slow (more: make mutate N=200)
-	@$(BIN)/python tools/mutate.py --n $(or $(N),60)
-
-coverage: data ## Which lines of fmnist_nb/ do the tests execute? At least 98 % is asked for; some minutes
-	@$(PIP) coverage
-	@$(BIN)/python tools/cover.py
-
-test-fastcore: data ## Install the wheel beside fastcore 2.2.39 and test it (another: make test-fastcore FASTCORE=2.1.*)
-	@$(BIN)/python tools/test_fastcore.py --fastcore '$(or $(FASTCORE),2.2.39)'
-
-test-nbdev3: data ## Install nbdev 3 beside this environment: it exports, cleans and tests a copy of the tree
-	@$(BIN)/python tools/test_nbdev3.py
-
-test-pythons: data ## Test what needs no torch, under each Python from 3.11 that this machine has (everything: TORCH=1)
-	@$(BIN)/python tools/test_pythons.py $(if $(TORCH),--torch)
-
-types: data ## Let mypy, and pyright if there is one, check a program that uses the installed package
-	@$(PIP) mypy
-	@$(BIN)/python tools/check_types.py
 
 docs: setup ## Build the site in _docs/
 	@$(BIN)/python tools/build_docs.py
@@ -82,7 +66,6 @@ preview: setup ## Serve the site on this machine and rebuild it on change
 run: data ## Execute notebooks and store their outputs (one: make run NB=nbs/01_idx.ipynb)
 	@$(BIN)/python tools/run_notebooks.py $(NB)
 	@$(BIN)/nbdev_export
-	@$(BIN)/python tools/build_stubs.py
 	@$(BIN)/python tools/build_readme.py
 
 bench: data ## Measure against the peers (installed first) and store the outputs of nbs/benchmarks.ipynb; some minutes
@@ -91,7 +74,6 @@ bench: data ## Measure against the peers (installed first) and store the outputs
 
 export: setup ## Write fmnist_nb/ from the notebooks
 	@$(BIN)/nbdev_export
-	@$(BIN)/python tools/build_stubs.py
 
 readme: setup ## Write README.md from nbs/index.ipynb
 	@$(BIN)/python tools/build_readme.py
@@ -100,4 +82,4 @@ hooks: setup ## Git hooks that keep notebooks clean and mergeable, for contribut
 	@$(BIN)/nbdev_install_hooks
 
 clean: ## Remove what was built here, the environment included
-	rm -rf $(VENV) .venv-3.* _docs _proc demo build dist *.egg-info .pytest_cache .hypothesis .fuzz
+	rm -rf $(VENV) .nox _docs _proc demo build dist *.egg-info .pytest_cache .hypothesis .fuzz .mypy_cache

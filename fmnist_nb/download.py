@@ -6,7 +6,7 @@
 __all__ = ['DATASETS', 'Files', 'data_dir', 'DownloadError', 'download', 'fmnist_download']
 
 # %% ../nbs/00_download.ipynb #a77126fa
-import gzip,hashlib,io,json,os,re,stat,sys,time,zlib
+import gzip,hashlib,io,json,math,os,re,stat,sys,time,timeit,zlib
 from contextlib import contextmanager,nullcontext,suppress
 from pathlib import Path
 from typing import Annotated,NamedTuple
@@ -38,7 +38,6 @@ _mirrors = {
               'https://storage.googleapis.com/cvdf-datasets/mnist']}
 
 def _known(dataset):
-    "`dataset`, if it is one of `DATASETS`"
     if dataset in DATASETS: return dataset
     raise ValueError(f'expected a data set among {", ".join(DATASETS)}; found {dataset!r}')
 
@@ -68,7 +67,6 @@ def _open_regular(path):
 @contextmanager
 def _write_whole(path):
     "A binary file to write to, which is `path` after the block; or nothing is left of it"
-    path = Path(path)
     if path.exists() and not (path.is_file() or path.is_symlink()):
         raise OSError(f'not a regular file: {path}')
     part = path.with_name(f'.{path.name}.{os.urandom(4).hex()}.part')
@@ -111,17 +109,15 @@ class DownloadError(OSError):
     "A file can't be had; the message names each source with what was wrong, and what to do"
 
 @contextmanager
-def _lock(folder, seconds=600):
-    "Be the only process to write in `folder`; `DownloadError` if another is for too long"
+def _lock(folder, names, seconds=600):
+    "Write in `folder` alone, swept of what killed ones left of `names`; or `DownloadError`"
     try:
-        with FileLock(Path(folder)/'.lock', seconds, 0o600): yield
+        with FileLock(folder/'.lock', seconds, 0o600):
+            for n in ('verified.json', *names):
+                for p in folder.glob(f'.{n}.{"[0-9a-f]"*8}.part'):
+                    if not p.is_dir(): p.unlink()
+            yield
     except Timeout as e: raise DownloadError(str(e)) from e
-
-def _sweep(folder, names):
-    "Delete what killed processes have left of `names` in `folder`; under the lock"
-    for n in names:
-        for p in Path(folder).glob(f'.{n}.{"[0-9a-f]"*8}.part'):
-            if not p.is_dir(): p.unlink()
 
 # %% ../nbs/00_download.ipynb #99bdbef5
 _timeout,_slowest = 10,10_000 # seconds; bytes a second
@@ -166,8 +162,7 @@ def _fetch(source, name, sha256, progress=False):
 # %% ../nbs/00_download.ipynb #c99fa375
 def _line(o):
     "`o` in 200 printable characters at most, without the secrets of URLs"
-    text = repr(str(o) or type(o).__name__)[1:-1]
-    text = re.sub(r'\?\S*', '?…', text)
+    text = re.sub(r'\?\S*', '?…', repr(str(o) or type(o).__name__)[1:-1])
     return re.sub(r'(?<!\S)(https?://)?\S*@', r'\1…@', text)[:200]
 
 def _in_place(path, sha256):
@@ -196,8 +191,7 @@ def download(
     elif isinstance(sources, (str, Path)): sources = [sources]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _lock(folder):
-            _sweep(folder, ['verified.json', *digests])
+        with _lock(folder, digests):
             for s in sources:
                 for f,h in missing():
                     try: content = _fetch(s, f.name, h, progress)
@@ -234,3 +228,26 @@ def fmnist_download(
             except ValueError as e: raise ValueError(f'{f}: {e}. Delete it and try again.')
             print(f'  {f.name:<28}{size:>18}   SHA-256 of content {h[:8]}… ok')
     except (OSError, ValueError, RuntimeError) as e: sys.exit(f'fmnist_download: {e}')
+
+# %% ../nbs/00_download.ipynb #7a1c0e52
+def _seconds(f):
+    "What a call of `f` takes, by as many as take a millisecond together"
+    n = 1
+    while (t := timeit.timeit(f, number=n)) < 1e-3: n *= 2
+    return t/n
+
+def test_faster(
+    f, # function
+    g, # function, or the seconds that one was measured to take
+    times=1, # how many times as long as `f` it takes, at least
+):
+    "Test that `f` is faster than `g`"
+    if os.environ.get('FMNIST_NB_TIMINGS')=='0':
+        return print('FMNIST_NB_TIMINGS is 0: this race is not run')
+    a,b = math.inf,math.inf if callable(g) else g
+    for i in range(20):
+        a = min(a, _seconds(f))
+        if callable(g): b = min(b, _seconds(g))
+        if i>3 and b >= times*a: return
+    raise AssertionError(f'expected {times} times as fast, found {b/a:.3g}; to leave races '
+                         'out on a busy machine, set FMNIST_NB_TIMINGS to 0')

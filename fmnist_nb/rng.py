@@ -144,15 +144,15 @@ def setstate(self:WichmannHill,
     self._state,self.gauss_next,self._left,self._length = wheels,gauss_next,left,length
 
 # %% ../nbs/06_rng_profiling.ipynb #e16827a8
-_BLOCK = 16384 # numbers made at a time
+_BLOCK = 30_000 # numbers made at a time; PyTorch would use threads from 32,768 on
 
 def _wheel(p, g):
-    "place -> value; value -> place; place -> value/p, its beginning repeated at the end"
+    "place -> value; value -> place; place -> quotient of the next value. A block too long"
     values,places = array('H', [1]),array('H', bytes(2*p))
     for _ in range(p-2): values.append(values[-1]*g % p)
     for i,v in enumerate(values): places[v] = i
-    quotients = np.array(values, dtype=np.float64) / p
-    return values,places,np.concatenate([quotients, quotients[:_BLOCK]])
+    values += values[:_BLOCK+1]
+    return values,places,np.array(values[1:])/p
 
 @lru_cache(maxsize=None)
 def _wheels(): return tuple(map(_wheel, MODULI, MULTIPLIERS))
@@ -162,33 +162,32 @@ def _wheels(): return tuple(map(_wheel, MODULI, MULTIPLIERS))
 def _uniform(self:WichmannHill, a:np.ndarray):
     "Fill the contiguous float64 array `a` with the next draws"
     n = len(a)
-    self._take(n)
+    if n>_BLOCK:
+        self._take(n) # all or none ...
+        self._left += n # ... but each piece takes its own
+        for s in range(0, n, _BLOCK): self._uniform(a[s:s+_BLOCK])
+        return
+    if self._left>n: self._left -= n
+    else: self._take(n)
     ((xv,xi,xq),(yv,yi,yq),(zv,zi,zq)),(x,y,z) = _wheels(),self._state
-    i,j,k = xi[x]+1, yi[y]+1, zi[z]+1
-    whole = np.empty(min(n, _BLOCK))
-    for s in range(0, n, _BLOCK):
-        u = a[s:s+_BLOCK] if n>_BLOCK else a
-        m = len(u)
-        i,j,k = i % 30268, j % 30306, k % 30322
-        np.add(xq[i:i+m], yq[j:j+m], u)
-        np.add(u, zq[k:k+m], u)
-        np.subtract(u, np.floor(u, whole[:m]), u)
-        i,j,k = i+m, j+m, k+m
-    self._state = xv[(i-1) % 30268], yv[(j-1) % 30306], zv[(k-1) % 30322]
+    i,j,k = xi[x],yi[y],zi[z]
+    np.add(xq[i:i+n], yq[j:j+n], a)
+    a += zq[k:k+n]
+    a -= np.floor(a)
+    self._state = xv[i+n],yv[j+n],zv[k+n]
 
 # %% ../nbs/06_rng_profiling.ipynb #35d6362a
-_arrays = {torch.float64: 'f8', torch.float32: 'f4',
-           torch.float16: 'f2', torch.bfloat16: 'i2'}
+_arrays = {torch.float64: np.dtype('f8'), torch.float32: np.dtype('f4'),
+           torch.float16: np.dtype('f2'), torch.bfloat16: np.dtype('i2')}
 
 def _to_tensor(a, dtype, device):
     "A tensor of NumPy's memory: `torch.empty` may fill its own first, with threads"
-    t = torch.from_numpy(a)
-    if t.dtype!=dtype: t = t.view(dtype)
-    return t if device.type=='cpu' else t.to(device)
+    t = torch.asarray(a, device=device)
+    return t if t.dtype is dtype else t.view(dtype)
 
 def _check_out(out, size, dtype, device):
     "Ready `out` for new numbers, if it can hold what is asked for"
-    if out.dtype!=dtype:
+    if out.dtype is not dtype:
         raise TypeError(f'`dtype` is {dtype}, but `out` has {out.dtype}: leave one out')
     if device is not None and torch.device(device).type!=out.device.type:
         raise ValueError(f'`device` is {device}, `out` is on {out.device}: leave one out')
@@ -206,28 +205,31 @@ def _check_out(out, size, dtype, device):
 def _fill(size, dtype, device, out, draw, narrow):
     "Numbers by `draw(array)`; `narrow(array, dtype)` readies them for a shorter dtype"
     if len(size)==1 and isinstance(size[0], (tuple,list)): size = tuple(size[0])
+    if dtype is device is out is None: # the short way, for the sake of small blocks
+        a = np.empty(size)
+        draw(a.ravel())
+        return torch.asarray(a)
     kind = dtype or (torch.float64 if out is None else out.dtype)
     if kind not in _arrays: raise TypeError(f'`dtype`: one of {list(_arrays)}; got {kind}')
-    bf16 = kind==torch.bfloat16
-    if out is None: device = torch.empty(0, device=device).device
-    else: _check_out(out, size, kind, device)
+    if out is not None: _check_out(out, size, kind, device)
     if out is None or not out.is_cpu:
         a = np.empty(size if out is None else out.shape, _arrays[kind])
     else:
         host = out.detach() if out.requires_grad else out
-        a = (host.view(torch.int16) if bf16 else host).numpy()
-    flat = a.reshape(-1) if a.flags.c_contiguous else a.flat
-    if kind==torch.float64 and a.flags.c_contiguous: draw(flat)
+        a = (host.view(torch.int16) if kind is torch.bfloat16 else host).numpy()
+    if kind is torch.float64 and a.flags.c_contiguous: draw(a.ravel())
     else:
+        flat = a.ravel() if a.flags.c_contiguous else a.flat
         scratch = np.empty(min(_BLOCK, a.size))
         for s in range(0, a.size, _BLOCK):
             u = scratch[:a.size-s]
             draw(u)
-            if kind!=torch.float64: narrow(u, kind)
-            if bf16: u = torch.from_numpy(u).bfloat16().view(torch.int16).numpy()
+            if kind is not torch.float64: narrow(u, kind)
+            if kind is torch.bfloat16:
+                u = torch.from_numpy(u).to(kind).view(torch.int16).numpy()
             flat[s:s+len(u)] = u
     if out is None: return _to_tensor(a, kind, device)
-    if not out.is_cpu: out.detach().copy_(_to_tensor(a, kind, torch.device('cpu')))
+    if not out.is_cpu: out.detach().copy_(_to_tensor(a, kind, 'cpu'))
     return out
 
 # %% ../nbs/06_rng_profiling.ipynb #72c5870b

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.utils.data import BatchSampler,DataLoader,Dataset,default_collate
 from .chunks import label_names
 from .download import DATASETS,DownloadError,data_dir,download,_known,_lock
-from .download import _is_verified,_mirrors,_note_verified,_sweep,_write_whole
+from .download import _is_verified,_mirrors,_note_verified,_write_whole
 from .idx import IdxDecodeError,read_idx
 
 # %% ../nbs/04_tensors.ipynb #ca066d08
@@ -123,8 +123,7 @@ def _make_copy(path, dataset):
     if not path.is_file(): # leave no trace where there is nothing to decode
         for n in DATASETS[dataset]: _idx_file(folder, n)
     try:
-        with _lock(folder):
-            _sweep(folder, [path.name, 'verified.json'])
+        with _lock(folder, [path.name]):
             tensors = _verified_copy(path, dataset) # made by another while we waited?
             if not tensors:
                 with _write_whole(path) as f: tensors = _decode(folder, dataset, f)

@@ -17,7 +17,7 @@ $$('main pre code.sourceCode').forEach(code => code.closest('div.sourceCode').ap
 } })))
 const reach = () => $$('main pre, .scroll').forEach((el, i) => el.scrollWidth > el.clientWidth &&
   Object.assign(el, { tabIndex: 0, role: 'group', ariaLabel: `${el.matches('pre') ? 'code' : 'table or formula'} ${i + 1}, scrolls` }))
-for (const when of ['load', 'resize']) addEventListener(when, reach)
+for (const when of ['load', 'resize', 'toggle']) addEventListener(when, reach, when === 'toggle') // which does not bubble
 
 // ---- Folds: opened by a link into them, by print, and all together by a button
 const folds = $$('article details'), all = make('button', { textContent: 'Open all', onclick: () => unfold(folds.some(d => !d.open)) })

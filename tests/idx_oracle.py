@@ -1,8 +1,8 @@
 """An IDX decoder of another kind, inputs to break decoders with, and a check that holds `fmnist_nb.idx` against both
 
-Used by `test_fuzz.py` and by `tools/fuzz.py`. The oracle decodes with NumPy, all at once and without care for memory.
+Used by `test_fuzz.py`, `tools/fuzz.py` and `nox -s light`. The oracle decodes with NumPy, all at once and without care for memory.
 """
-import gzip, io, random, struct, zlib
+import gzip, io, random, struct, tempfile, zlib
 import numpy as np
 from fmnist_nb.idx import IdxDecodeError, idx_header, parse_idx, read_idx
 
@@ -121,3 +121,7 @@ def inputs(seed, n):
         elif kind == 7: yield 'file', pack(rng, mutate(rng, b, header))
         elif kind == 8: yield 'file', mutate(rng, pack(rng, b), envelope)
         else: yield 'file', mutate(rng, pack(rng, mutate(rng, b, header)), envelope)
+
+if __name__ == '__main__':  # where there is no pytest: `nox -s light`
+    with tempfile.TemporaryDirectory() as d:
+        for kind,b in inputs(seed=2017, n=20_000): check_stream(b) if kind=='stream' else check_file(b, f'{d}/input')

@@ -280,10 +280,12 @@ def test_a_neighbour_swaps_the_temporary_file(server, dest, tmp_path, monkeypatc
 
 def test_a_neighbour_guesses_the_temporary_name(server, dest, tmp_path, monkeypatch):
     monkeypatch.setattr(os, 'urandom', bytes)
-    monkeypatch.setattr(dl, '_sweep', lambda *args: None)
     (tmp_path/'precious').write_text('mine')
-    dest.mkdir(parents=True)
-    (dest/f'.{names[0]}.00000000.part').symlink_to(tmp_path/'precious')
+    verify = dl._verify
+    def plant(*args): # after we have swept the folder, before we write to it
+        verify(*args)
+        (dest/f'.{names[0]}.00000000.part').symlink_to(tmp_path/'precious')
+    monkeypatch.setattr(dl, '_verify', plant)
     with pytest.raises(DownloadError, match=r'Cannot write in .*: \[Errno 17\] File exists'):
         download('tiny', folder=dest, sources=f'{server.url}/good')
     assert (tmp_path/'precious').read_text() == 'mine' and len(list(dest.glob('.*.part'))) == 1

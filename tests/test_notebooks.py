@@ -109,14 +109,15 @@ def test_form(path):
         assert c.code.strip() and (c.tree.body or '%' in c.code), f'nothing but comments: {c}'
 
 @every
-def test_colab_installs_from_home(path):
+def test_colab_and_kaggle_install_from_home(path):
     "From where settings.ini says that the code is: a bare name could be anybody's. `make readme` writes it"
     ini = ConfigParser(delimiters=['='])
     ini.read(root/'settings.ini', encoding='utf-8')
     home = 'git+{git_url}@{branch}'.format(**ini['DEFAULT'])
     found = [c for c in code(path) if re.search('colab|pip install', c.code)]
     where = f'"fmnist_nb[bench] @ {home}"' if path.stem=='benchmarks' else home
-    assert [c.source.strip() for c in found] == [f"#| hide\nif 'google.colab' in str(get_ipython()):\n    %pip install -q {where}"]
+    assert [c.source.strip() for c in found] == ["#| hide\nif 'google.colab' in str(get_ipython()) "
+        f"or get_ipython().starting_dir.startswith('/kaggle'):\n    %pip install -q {where}"]
 
 # -- Text
 

@@ -3,7 +3,7 @@ import ast, email, os, re, shutil, subprocess, sys, sysconfig, tarfile, textwrap
 from configparser import ConfigParser
 from pathlib import Path
 
-import pytest
+import pytest, yaml
 
 root = Path(__file__).resolve().parent.parent
 ini = ConfigParser(delimiters=['='])
@@ -148,13 +148,17 @@ def test_script_of_this_environment_downloads(tmp_path):
     assert r.returncode==1 and 'Traceback' not in r.stderr
     assert r.stderr.startswith('fmnist_download: expected a data set among')
 
-def test_stubs_are_fresh():
-    "What type checkers read says what the modules say; `make types` lets them read it"
-    run(sys.executable, root/'tools'/'build_stubs.py', '--check')
-
-def test_one_version():
+def test_one_version_and_one_home():
     assert f"__version__ = \"{version}\"" in (root/name/'__init__.py').read_text().replace("'", '"')
     assert version not in tomllib.loads((root/'pyproject.toml').read_text()).get('project', {}).values()
+    assert f'## {version}' in (root/'CHANGELOG.md').read_text(encoding='utf-8')
+    cff = yaml.safe_load((root/'CITATION.cff').read_text(encoding='utf-8'))
+    assert (cff['version'], cff['repository-code'], cff['url']) == (version, cfg['git_url'], cfg['doc_host'] + cfg['doc_baseurl'])
+
+def test_actions_are_pinned():
+    "By the digest of a commit: a tag could be moved"
+    used = [u for p in (root/'.github/workflows').glob('*.yml') for u in re.findall(r'uses: (.*)', p.read_text(encoding='utf-8'))]
+    assert len(used) > 5 and all(re.fullmatch(r'[\w-]+/[\w-]+@[0-9a-f]{40} # v[\d.]+', u) for u in used), used
 
 def test_pins_cover_what_is_needed():
     "Every requirement has a pin in constraints.txt that meets it"
@@ -163,10 +167,10 @@ def test_pins_cover_what_is_needed():
     norm = lambda o: re.sub('[-_.]+', '-', o).lower()
     pins = {norm(k): v for k,v in pins.items()}
     toml = tomllib.loads((root/'pyproject.toml').read_text(encoding='utf-8'))
-    make = re.findall(r'\$\(PIP\) ([\w-]+)$', (root/'Makefile').read_text(encoding='utf-8'), re.M)
+    sessions = re.findall(r"\*pins, '([\w-]+)'", (root/'noxfile.py').read_text(encoding='utf-8'))
     extras = ' '.join(cfg[f'{o}_requirements'] for o in ('read', 'dev', 'bench'))
-    assert len(make) >= 3
-    for o in f'{cfg["requirements"]} {extras}'.split() + make:
+    assert len(sessions) >= 3
+    for o in f'{cfg["requirements"]} {extras}'.split() + sessions:
         r = Requirement(o)
         assert norm(r.name) in pins and pins[norm(r.name)] in r.specifier, o
     assert toml['build-system']['requires'] == [f'setuptools=={pins["setuptools"]}'], 'an isolated build reads no constraints'

@@ -1,11 +1,11 @@
 "The built site, in a real browser. Builds `_docs` when it is not there; without a browser these tests are skipped and say so"
-import base64, hashlib, json, os, re, shutil, signal, subprocess, sys, tarfile, threading
+import base64, hashlib, json, os, re, shutil, signal, subprocess, sys, tarfile, threading, time
 from collections import defaultdict
 from configparser import ConfigParser
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 
@@ -130,15 +130,37 @@ def axe(tmp_path_factory):
     assert base64.b64encode(hashlib.sha512(pack.read_bytes()).digest()).decode()==axe_core[1]
     with tarfile.open(pack) as f: return f.extractfile('package/axe.min.js').read().decode()
 
-@pytest.mark.parametrize('theme,width', [('light', 1350), ('dark', 390)])
-def test_axe(site, browser, axe, theme, width):
-    with browser.new_context(viewport=dict(width=width, height=900), color_scheme=theme, is_mobile=width<500, has_touch=width<500) as c:
+axe_run = """async name => {
+  const run = async (theme, options) => {
+    document.documentElement.dataset.theme = theme
+    const found = (await axe.run(document, {resultTypes: ['violations'], preload: false, ...options})).violations
+    return found.map(v => `${name} ${theme} ${v.id}: ${v.nodes.length}, the first ${v.nodes[0].html}`)
+  }
+  const colours = ['color-contrast', 'link-in-text-block'], off = Object.fromEntries(colours.map(r => [r, {enabled: false}]))
+  for (const d of document.querySelectorAll('details')) d.open = true
+  const found = await run('light', {rules: off})
+  const seen = new Set(), keep = new Set() // for the colours, which take long, the first words of each look are enough
+  for (const e of document.querySelectorAll('body *')) {
+    if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())) continue
+    const path = []
+    for (let p = e; p; p = p.parentElement) path.push(p)
+    const look = path.map(p => p.localName + p.getAttribute('class') + p.ariaCurrent).join()
+    if (!seen.has(look)) path.forEach(p => keep.add(p))
+    seen.add(look)
+  }
+  document.querySelectorAll('body *').forEach(e => keep.has(e) || e.remove())
+  return [...found, ...await run('light', {runOnly: colours}), ...await run('dark', {runOnly: colours})]
+}"""
+
+@pytest.mark.parametrize('width', [1350, 390])
+def test_axe(site, browser, axe, width):
+    "Nothing that axe finds, in either theme, folds opened"
+    with browser.new_context(viewport=dict(width=width, height=900), is_mobile=width<500, has_touch=width<500) as c:
         page,found = c.new_page(),[]
         for name in _pages():
             page.goto(f'{site}{baseurl}/{name}')
-            page.add_script_tag(content=axe)
-            found += page.evaluate("""async name => (await axe.run(document, {resultTypes: ['violations']})).violations
-                                      .map(v => `${name} ${v.id}: ${v.nodes.length}, the first ${v.nodes[0].html}`)""", name)
+            page.evaluate(axe)
+            found += page.evaluate(axe_run, name)
     assert not found, '\n'.join(found)
 
 class Firefox:
@@ -226,6 +248,24 @@ def test_folds(open_page, site):
     page.evaluate('dispatchEvent(new Event("beforeprint"))')
     assert page.evaluate(closed)==0
 
+def test_folds_found_and_printed(open_page, browser, site):
+    "A fold with the words that a reader looks for opens by itself; on paper all folds are open, with a script and without"
+    page,closed = open_page(path='/matrix.html'),'article details:not([open])'
+    fold = page.locator(closed).nth(2)
+    words = quote(fold.locator('code').first.text_content().splitlines()[0], safe='').replace('-', '%2D')
+    page.goto('about:blank')
+    page.goto(f'{site}/matrix.html#:~:text={words}') # opens what find-in-page opens
+    page.wait_for_function("document.querySelector('article details[open]')")
+    assert page.locator('article details[open] code').first.is_visible()
+    for js in True,False:
+        with browser.new_context(java_script_enabled=js) as c:
+            page = c.new_page()
+            page.goto(f'{site}/matrix.html')
+            code = page.locator(f'{closed} code').all()
+            assert len(code)>5 and not any(o.is_visible() for o in code)
+            page.emulate_media(media='print')
+            assert all(o.is_visible() for o in code)
+
 def test_halves(open_page, site):
     "A lesson and the library behind it lead to each other; n and p lead along the lessons; old links find what has moved"
     page = open_page(path='/matrix.html')
@@ -307,10 +347,21 @@ def test_copy_button(open_page):
     page.locator('article .copy').first.click()
     assert page.evaluate('navigator.clipboard.readText()').strip()==code.text_content().strip()
 
+def test_minutes():
+    "The home page's table says of each lesson what the lesson's head says"
+    home,n = (docs/'index.html').read_text(),0
+    for name in _pages():
+        if not (m := re.search(r'<span>(\d+ minutes, \d+ exercises)</span>', (docs/name).read_text())): continue
+        assert re.search(rf'href="{name}">[^<]+</a>: {m[1]}<', home), (name, m[1])
+        n += 1
+    assert n==7
+
 def test_files_for_machines():
     "llms.txt names a Markdown copy of every page of the sitemap; figures in the copies exist"
     urls = [u.split('</loc>')[0] for u in (docs/'sitemap.xml').read_text().split('<loc>')[1:]]
     listed = (docs/'llms.txt').read_text()
+    whole = (docs/'llms-full.txt').read_text(encoding='utf-8')
+    assert all(o.read_text(encoding='utf-8') in whole for o in docs.glob('*.md'))
     for u in urls:
         stem = Path(urlsplit(u).path).stem if u.endswith('.html') else 'index'
         assert f'/{stem}.md)' in listed
@@ -347,7 +398,7 @@ def test_quarto_markup(tmp_path):
 
 @pytest.mark.skipif(os.name!='posix', reason='ends a group of processes as POSIX does')
 def test_preview_builds_again_on_change():
-    "`make preview`: a file that is written leads to a new build"
+    "`make preview`: it builds and serves, and a file that is written leads to a new build"
     p = subprocess.Popen([sys.executable, '-u', 'tools/build_docs.py', '--serve', '--port', '0'], cwd=root, text=True, start_new_session=True,
                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     end = lambda: os.killpg(p.pid, signal.SIGKILL) # the server and the watcher, too
@@ -357,12 +408,13 @@ def test_preview_builds_again_on_change():
     def wait_for(words): return next((line for line in p.stdout if words in line), None)
     try:
         assert wait_for('http://127.0.0.1:'), 'it does not serve'
-        style = root/'nbs/styles.css'
+        style,start = root/'nbs/styles.css',time.time()
         def write():
             while not built.wait(2): style.write_bytes(style.read_bytes()) # no change in it, but a write; the watcher may need a moment to begin
         writer = threading.Thread(target=write)
         writer.start()
-        assert wait_for('pages in'), 'it does not build again'
+        while p.poll() is None and not any(f.stat().st_mtime>start for f in root.glob('_proc/api.qmd')): time.sleep(.2) # written when a build has begun
+        assert p.poll() is None, 'it does not build again'
     finally:
         built.set()
         timer.cancel()

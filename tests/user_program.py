@@ -1,4 +1,4 @@
-"""What a user may write, and the types that a checker should find: `make types` checks it, and it runs
+"""What a user may write, and the types that a checker should find: `nox -s types` checks it, and it runs
 
 `assert_type` is an error for a type checker that finds another type, and does nothing at run time."""
 import io, os, random, tempfile
@@ -16,7 +16,7 @@ from fmnist_nb.download import DATASETS, DownloadError, Files, data_dir, downloa
 from fmnist_nb.idx import IdxDecodeError, idx_header, parse_idx, read_idx, write_idx
 from fmnist_nb.matrix import Matrix
 from fmnist_nb.rng import MODULI, MULTIPLIERS, PERIOD, WichmannHill, fork_safe, get_state, rand, seed, worker_init_fn
-from fmnist_nb.similarity import (NearestMean, NotFittedError, PairAccuracy, class_means, confusion_matrix, kmeans, l1_norm, l2_norm,
+from fmnist_nb.similarity import (NearestMean, PairAccuracy, class_means, confusion_matrix, kmeans, l1_norm, l2_norm,
     most_wrong, nearest_neighbors, pair_accuracy, pairwise_accuracy, plot_pair, prototypes, duplicates, split)
 from fmnist_nb.tensors import MNIST, FashionMNIST, Split, Splits, load_data, show_image, show_images
 
@@ -108,7 +108,7 @@ def similarity() -> None:
     assert_type(prototypes(x[:1000], y[:1000], 2, steps=2), tuple[Tensor, Tensor])
     assert_type(plot_pair('Dress', 'Coat', n=2), matplotlib.figure.Figure)
     try: NearestMean().predict(x)
-    except NotFittedError as e: assert_type(e.args, tuple[Any, ...])
+    except ValueError as e: assert_type(e.args, tuple[Any, ...])
 
 def random_numbers() -> None:
     seed(42)

@@ -1,4 +1,4 @@
-"Write README.md from nbs/index.ipynb, with or without Quarto; tell the notebooks where Colab gets the library from"
+"What `make readme` runs: write README.md from nbs/index.ipynb; tell the notebooks where the code is at home, and how long a lesson takes"
 import base64, json, re, sys
 from configparser import ConfigParser
 from pathlib import Path
@@ -47,15 +47,30 @@ def home():
     ini.read(root/'settings.ini', encoding='utf-8')
     return '{git_url}@{branch}'.format(**ini['DEFAULT'])
 
+def reading(path, library=False):
+    "Minutes for a half of the chapter at `path`, at 200 words or 30 lines of code in a minute, and its number of exercises"
+    cells = [(c['cell_type'], ''.join(c['source'])) for c in json.loads(path.read_text(encoding='utf-8'))['cells']]
+    cut = next((i for i,(kind,src) in enumerate(cells) if kind=='markdown' and src.startswith('## From lesson to library')), len(cells))
+    minutes,n = 0,0
+    for kind,src in cells[cut:] if library else cells[:cut]:
+        d,code = _directives(src)
+        if kind=='markdown': minutes += len(re.sub(r'^[#|].*|\]\(\S*\)', '', src, flags=re.M).split())/200
+        elif kind=='code' and 'hide' not in d: minutes += (code.count('\n')+1)/30
+        n += d.get('code-summary', '').startswith('Solution')
+    return f'{round(minutes) or 1} minutes' + (f', {n} exercises' if n else '')
+
 @call_parse
 def main(
     check:bool=False # Only say whether README.md is fresh, by the exit status?
 ):
-    "Write README.md from nbs/index.ipynb, and into the first cell of each notebook where the code is at home"
-    text,files = readme(json.loads((root/'nbs/index.ipynb').read_text(encoding='utf-8')))
-    files[root/'README.md'] = text.encode()
+    "Write into nbs/index.ipynb how long each lesson takes, from it README.md, and into each notebook where the code is at home"
+    index = root/'nbs/index.ipynb'
+    text = re.sub(r'(\]\((\d\d_\w+\.ipynb)\): )\d+ minutes[^|]*(?= \|)', lambda m: m[1] + reading(root/'nbs'/m[2]), index.read_text(encoding='utf-8'))
+    md,files = readme(json.loads(text))
+    files[root/'README.md'] = md.encode()
     for p in (root/'nbs').glob('[!_]*.ipynb'):
-        files[p] = re.sub(r'(%pip install -q .*?git\+)[^"\\\s]*', r'\1' + home(), p.read_text(encoding='utf-8')).encode()
+        src = text if p==index else p.read_text(encoding='utf-8')
+        files[p] = re.sub(r'(%pip install -q .*?git\+)[^"\\\s]*', r'\1' + home(), src).encode()
     old = [p for p in images.glob('readme-*.png') if p not in files]
     stale = [p for p,b in files.items() if not p.exists() or p.read_bytes()!=b] + old
     if check: sys.exit(f'stale: {", ".join(p.relative_to(root).as_posix() for p in stale)}' if stale else 0)

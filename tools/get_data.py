@@ -1,4 +1,4 @@
-"Get the data sets on a fresh machine: Fashion-MNIST from wherever it can be had, MNIST if it can"
+"What `make data` runs on a fresh machine: get Fashion-MNIST from wherever it can be had, and MNIST if it can"
 import glob, os, shutil, subprocess, sys, tempfile
 from pathlib import Path
 from fmnist_nb.download import DownloadError, data_dir, download

@@ -1,4 +1,4 @@
-"Execute notebooks headless, one fresh process each, and store their outputs"
+"What `make run` and `make bench` run: execute notebooks, one fresh process each, and store their outputs"
 import os, subprocess, sys, time
 from pathlib import Path
 from fastcore.script import call_parse, Param

@@ -11,6 +11,7 @@ from latex2mathml.converter import convert as to_mathml
 from markdownify import MarkdownConverter
 from PIL import Image
 
+from build_readme import reading
 from live.build import add_live_cells
 
 assets = ['styles.css', 'site.js', 'favicon.svg', 'card.png'] # in nbs/, put beside the pages
@@ -200,13 +201,6 @@ def _symbols(pages):
                 last = m.end()
             if out: s.replace_with(*[o for o in [*out, s[last:]] if o])
 
-def _reading(page):
-    "Minutes to read, at 200 words or 30 lines of code in a minute, and the number of exercises"
-    words = sum(len(o.get_text().split()) for o in page.main.find_all(['p', 'li']))
-    lines = sum(o.get_text().count('\n')+1 for o in page.main.select('code.sourceCode'))
-    n = sum(o['id'].startswith('solution') for o in page.main.select('details[id]'))
-    return f'{round(words/200 + lines/30) or 1} minutes' + (f', {n} exercises' if n else '')
-
 def _toc(page):
     "The sections of the page: `(level, id, html, is_api)`"
     return [(int(h.name[1]), h['id'], h.decode_contents(), 'api-name' in (h.get('class') or []))
@@ -283,7 +277,7 @@ def finish(rendered, out, cfg):
     for p in pages:
         i = spine.index(p.lesson or p) if p in order else None
         around = dict(prev=p.lesson or (spine[i-1] if i else None), next=spine[i+1] if i is not None and i+1<len(spine) else None)
-        text = env.get_template('page.html').render(page=p, body=p.main.decode_contents(), toc=_toc(p), reading=_reading(p), nav=nav, cfg=cfg, site=site,
+        text = env.get_template('page.html').render(page=p, body=p.main.decode_contents(), toc=_toc(p), reading=p.src and reading(p.src, bool(p.lesson)), nav=nav, cfg=cfg, site=site,
                                                     version=version, **around)
         (tmp/p.href).write_text(text, encoding='utf-8')
 
@@ -298,7 +292,9 @@ def finish(rendered, out, cfg):
     (tmp/'llms.txt').write_text('\n'.join(lines) + '\n', encoding='utf-8')
     (tmp/'.nojekyll').touch()
 
-    for p in order: (tmp/p.href).with_suffix('.md').write_text(_markdown(p), encoding='utf-8')
+    texts = {p: _markdown(p) for p in order}
+    for p,o in texts.items(): (tmp/p.href).with_suffix('.md').write_text(o, encoding='utf-8')
+    (tmp/'llms-full.txt').write_text('\n'.join(texts.values()), encoding='utf-8')
     shutil.rmtree(out, ignore_errors=True)
     tmp.rename(out)
     return pages, [f'{p.src.name if p.src else p.href}: {o}' for p,o in problems]
