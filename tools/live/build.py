@@ -9,12 +9,11 @@ from live.exercises import exercise, put_exercises
 here = Path(__file__).parent
 chapters = ['00_download', '01_idx', '02_chunks', '03_matrix', '06_rng_profiling'] # their lessons
 pyodide = 'pyodide@314.0.7','0YvXxEhfEdpLfb/XkM2BFAeMROq0iMUX2bzzH9pOttyMcWkwq+HbE5uyuGD82LN7y2q+SNvi/6V5JEsOlD2R1A=='
-pyodide_files = ['pyodide.asm.wasm', 'python_stdlib.zip', 'pyodide.mjs', 'pyodide.asm.mjs']
+pyodide_files = 'pyodide.asm.wasm', 'python_stdlib.zip', 'pyodide.mjs', 'pyodide.asm.mjs'
 packages = ['fastcore', 'filelock'] # pure Python, as installed here, which is as constraints.txt pins them
 n_sample = {'train-images-idx3-ubyte.gz': 2000, 't10k-images-idx3-ubyte.gz': 1000} # pictures in the sample
 long_ago = 1504177071 # when the pictures were published, in seconds since 1970
 
-# ---- Which cells run ----
 absent = dict(numpy='NumPy', torch='PyTorch', tensors='PyTorch', similarity='PyTorch', subprocess='a second process')
 absent_methods = dict(fork='a second process', rand='NumPy', randn='NumPy') | dict.fromkeys(
     'Rectangle add_patch annotate axhline bar barh hist loglog plot scatter text vlines'.split(), 'matplotlib')
@@ -23,9 +22,8 @@ def _needs(node, lacking):
     "What the code of `node` needs and a browser has not, or None"
     used = lambda table: {s.get_name() for s in table.get_symbols() if s.is_referenced() and not s.is_local() and not s.is_free()}.union(*map(used, table.get_children()))
     top = symtable.symtable(ast.unparse(node), '', 'exec')
-    names = sorted(used(top) - {s.get_name() for s in top.get_symbols() if s.is_local()}) # those of the module that it has not made itself
-    methods = [o.attr for o in ast.walk(node) if isinstance(o, ast.Attribute)]
-    return first([*(lacking[k] for k in names if lacking.get(k)), *(absent_methods[k] for k in methods if k in absent_methods)])
+    names = sorted(used(top) - {s.get_name() for s in top.get_symbols() if s.is_local()}) # without those that it makes itself
+    return first([*map(lacking.get, names), *(absent_methods.get(o.attr) for o in ast.walk(node) if isinstance(o, ast.Attribute))], bool)
 
 def _missing(code, lacking):
     """What the cell `code` needs and a browser has not, or None. `lacking` is brought up to date: name -> what it needs, None for one that works.
@@ -54,7 +52,6 @@ def lesson_cells(path):
             res.append(dict(id=c['id'], code=code, missing=_missing(code, lacking), exercise=exercise(source)))
     return res
 
-# ---- What the site serves for them ----
 notice = '''In this folder, beside the code of {title} ({git_url}, Apache-2.0):
 Pyodide {version}, unchanged from npm. Mozilla Public License 2.0: https://mozilla.org/MPL/2.0/
   Its source: https://github.com/pyodide/pyodide/tree/{version}
@@ -104,7 +101,6 @@ def _serve(out, cfg):
     counted = [out/'library.zip', *(out/'pyodide'/f for f in pyodide_files[:2])] # by the worker as they arrive; modules it can't count
     return {o: dict(files=d, bytes=sum(p.stat().st_size for p in [*counted, *(out/o).iterdir()])) for o,d in digests.items()}
 
-# ---- The pages ----
 def _mark(page, cells):
     "Tell each code block of `page` that runs which of the `cells` it is; returns what the others need"
     missing = []

@@ -5,7 +5,6 @@ const live = { cells: new Map } // id -> cell
 const script = document.currentScript, at = name => new URL(name, script.src)
 let book, worker = null
 const waiting = [], before = new Set // [cell or null, is its output shown?], in the order in which Python runs them; hidden cells that it has run
-
 // ---- The bar that says what Python is doing
 const state = make('span', { className: 'live-state' }), said = make('span', { className: 'live-said', role: 'status' })
 const stop = make('button', { textContent: 'Stop' }), afresh = make('button', { textContent: 'Start afresh' })
@@ -13,7 +12,6 @@ const pick = make('select', { ariaLabel: 'Pictures' }, new Option('2,000 + 1,000
 const bar = make('div', { className: 'live-bar', role: 'region', ariaLabel: 'Python in this page', hidden: true }, state, pick, stop, afresh, said)
 document.body.append(bar)
 const tell = text => { state.textContent = text; bar.hidden = false; stop.disabled = !worker || text === 'Ready' }
-
 // ---- Python: a worker that is ended to stop it, and begun again by the next Run
 const answers = {
   loading: (m, all) => tell(`Loading: ${(m.got / 1e6).toFixed(1)} of ${(all / 1e6).toFixed(1)} MB`),
@@ -33,7 +31,7 @@ const end = text => {
   worker?.terminate()
   worker = null
   for (const [c, shown] of waiting.splice(0)) if (shown) write(c, 'note', 'Stopped.')
-  for (const c of live.cells.values()) { c.ran = false; delete c.block.dataset.state }
+  for (const c of live.cells.values()) [c.ran, c.block.dataset.state, c.count.textContent] = [false, '', '']
   before.clear()
   tell(said.textContent = text)
 }
@@ -42,7 +40,7 @@ afresh.onclick = () => { live.cells.forEach(shut); end('The next Run begins afre
 pick.onchange = () => end('The next Run has these pictures')
 
 const ask = (c, shown, code) => {
-  if (c) { c.ran = true; c.block.dataset.state = 'waits' }
+  if (c) [c.ran, c.block.dataset.state, c.count.textContent] = [true, 'waits', '[*]']
   if (shown) output(c).replaceChildren()
   waiting.push([c, shown])
   worker.postMessage({ code: c?.field?.value ?? code ?? c.text, checks: shown ? c.checks : null })
@@ -61,15 +59,12 @@ const run = async c => { // what comes before it runs first, hidden cells too, a
 }
 const ran = (c, shown, { ok, count }) => {
   if (!c) return
-  c.ran = ok
-  c.block.dataset.state = ok ? 'ok' : 'error'
-  c.count.textContent = `[${count}]`
+  [c.ran, c.block.dataset.state, c.count.textContent] = [ok, ok ? 'ok' : 'error', `[${count}]`]
   const text = c.box?.innerText.trim(), verdict = c.box?.querySelector('[data-type=right], [data-type=wrong]')?.innerText
   if (shown) said.textContent = (verdict ?? (ok ? 'Output: ' + (text || 'none') : 'Error: ' + text.split('\n').at(-1))).slice(0, 400)
   if (shown && ok && !c.box.innerHTML) write(c, 'note', 'It ran, and shows nothing.')
   if (!ok && !c.field && pick.value === 'sample') write(c, 'note', 'Only the first 2,000 + 1,000 pictures are here, the others are black. For all 70,000, choose them below.')
 }
-
 // ---- Outputs: those of the book are hidden while there are new ones
 const output = c => {
   c.stored.forEach(o => o.hidden = true)
@@ -84,12 +79,9 @@ const write = (c, type, text) => {
   box.lastElementChild.dataset.type = type
 }
 const shut = c => {
-  c.box?.remove()
-  c.box = null
+  c.box = c.box?.remove()
   c.stored.forEach(o => o.hidden = false)
-  c.count.textContent = ''
 }
-
 // ---- Editing: a field of transparent text over the code, which is coloured anew
 const kinds = { co: /#.*/, st: /[rbf]{0,2}(?:'''[^]*?'''|"""[^]*?"""|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*")/,
   kw: /\b(?:def|class|for|while|if|elif|else|try|except|finally|with|as|in|not|and|or|is|lambda|return|yield|raise|from|import|assert|pass|break|continue|del|global|None|True|False)\b/, dv: /\b\d[\w.]*/ }
@@ -122,15 +114,13 @@ const open = c => {
 }
 const edit = c => {
   if (!c.field) { open(c); c.field.setSelectionRange(0, 0) }
-  c.field.focus()
-  c.typing = true
+  c.typing = !c.field.focus()
 }
 const reset = c => {
-  if (c.field) { c.field.remove(); c.field = null; c.code.innerHTML = c.html; c.block.classList.remove('live-edited'); c.ran = false }
+  if (c.field) { c.field = c.field.remove(); c.code.innerHTML = c.html; c.block.classList.remove('live-edited'); [c.ran, c.count.textContent] = [false, ''] }
   shut(c)
   if (c.checks) open(c)
 }
-
 // ---- The cells of the page, and their buttons
 for (const block of $$('[data-cell]')) {
   const code = $('code.sourceCode', block), frame = block.closest('details, .source') ?? block, count = make('span', { className: 'live-count' })
@@ -142,7 +132,6 @@ for (const block of $$('[data-cell]')) {
   live.cells.set(c.id, c)
   if (c.checks) open(c)
 }
-
 // ---- Solutions are on a page of their own until they are asked for
 for (const fold of $$('.solution')) fold.addEventListener('toggle', async () => {
   const link = $('p > a', fold)
@@ -151,5 +140,4 @@ for (const fold of $$('.solution')) fold.addEventListener('toggle', async () => 
   $('summary', fold).textContent = title.textContent
   link.parentElement.replaceWith(...solution)
 })
-$('.live-note').hidden = false
 }

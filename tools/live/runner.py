@@ -20,7 +20,6 @@ class _Absent:
 
 class _AbsentModule(types.ModuleType, _Absent):
     _package = property(lambda self: self.__name__.split('.')[0])
-
 class _AbsentFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(self, name, path=None, target=None):
         if name.split('.')[0] in ('numpy', 'torch', 'torchvision', 'matplotlib', 'PIL', 'safetensors'): return importlib.machinery.ModuleSpec(name, self, is_package=True)
@@ -52,8 +51,8 @@ class _Axes:
         text = lambda x, y, s, more='': f'<text x="{x:.1f}" y="{y:.1f}" {more}>{html.escape(str(s))}</text>'
         res = text(x+w/2, y+16, self.said.get('title', ''), 'font-size="13"')
         if not self.rows: return res
-        n,m,left,below = len(self.rows),len(self.rows[0]),44*self.framed,38*self.framed
-        one = min((w-left-12)/m, (h-28-below)/n) # the side of a pixel
+        n,m,left = len(self.rows),len(self.rows[0]),44*self.framed
+        one = min((w-left-12)/m, (h-28-left)/n) # the side of a pixel
         x,y = x+(w+left-m*one)/2,y+24
         res += f'<image x="{x:.1f}" y="{y:.1f}" width="{m*one:.1f}" height="{n*one:.1f}" href="data:image/png;base64,{self.png}"/>'
         if not self.framed: return res
@@ -61,8 +60,7 @@ class _Axes:
         res += ''.join(text(x-6, y+(v+.5)*one+4, v, 'font-size="10" style="text-anchor:end"') for v in self.said.get('yticks', range(0, n, 5)))
         return res + text(x+m*one/2, y+n*one+31, self.said.get('xlabel', '')) + f'<g transform="translate({x-28:.1f} {y+n*one/2:.1f}) rotate(-90)">{text(0, 0, self.said.get("ylabel", ""))}</g>'
 
-class _Grid(list): # rows of axes
-    flat = property(lambda self: [a for o in self for a in (o.flat if isinstance(o, _Grid) else [o])])
+class _Grid(list): flat = property(lambda self: [a for o in self for a in (o.flat if isinstance(o, _Grid) else [o])])
 
 class _Figure:
     open = []
@@ -110,10 +108,6 @@ def _timeit(line, names):
     if 'q' not in flags: print(res)
     return res if 'o' in flags else None
 
-def _as_python(code):
-    "`code` without directives, its `%timeit` lines as calls"
-    return re.sub(r'^([ \t]*(?:\w+ *= *)?)%timeit +(.*)$', lambda m: f'{m[1]}_timeit({m[2]!r}, globals())', re.sub(r'^#\|.*\n?', '', code, flags=re.M), flags=re.M)
-
 # ---- What a cell says ----
 def _table(md):
     "The Markdown table `md` as HTML"
@@ -146,11 +140,11 @@ class Session:
         self.module = sys.modules['__main__'] = types.ModuleType('__main__')
         self.names,self.count = vars(self.module),0
         self.names['_timeit'] = _timeit
-
     def run(self, code, send):
         "Run `code`; `send(kind, text)` gets what it says; returns whether it went without an error"
         self.count += 1
-        name,code,value = f'<cell [{self.count}]>',_as_python(code),None
+        code = re.sub(r'^([ \t]*(?:\w+ *= *)?)%timeit +(.*)$', lambda m: f'{m[1]}_timeit({m[2]!r}, globals())', code, flags=re.M)
+        name,value = f'<cell [{self.count}]>',None
         linecache.cache[name] = len(code), None, code.splitlines(True), name
         _Figure.open.clear()
         try:
