@@ -12,6 +12,7 @@ from live.exercises import check, exercise
 folder = next(docs.glob('live/*'), None)
 pages = {c.split('_', 1)[1]: root/'nbs'/f'{c}.ipynb' for c in chapters}
 plausible = { # and wrong: what somebody might write, by the names that are asked for
+    'ratio': 'ratio = {n: 1 - (data/n).stat().st_size / len(gzip.open(data/n).read()) for n in NAMES}', # the part that is saved
     'written': 'def written(gz, name): return found',
     'flip': 'def flip(path):\n    b = bytearray(path.read_bytes())\n    b[2000] ^= 1\n    path.write_bytes(b)',
     'warm': "warm = bytes.fromhex('00 00 0c 02 00 00 00 03 00 00 00 02') + bytes(3*2)", # of one byte each

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from nbdev.config import get_config
+from test_exercises import answers, plausible
 from test_site import Handler, Server, axe, browser, docs, root
 
 sys.path.insert(0, str(root/'tools'))
@@ -129,10 +130,45 @@ def test_on_a_dark_phone(read, axe):
     found = r.page.evaluate("async () => (await axe.run(document, {resultTypes: ['violations']})).violations.map(v => `${v.id}: ${v.nodes[0].html}`)")
     assert not found and not r.problems
 
+def test_an_exercise_on_a_dark_phone(read, axe):
+    "Empty, wrong, right; in words, also for who hears them; the solution when it is asked for"
+    r = read('matrix', 390, True)
+    cell,field = r.cell('def crop(m)'),r.page.locator('[data-cell]', has_text='def crop(m)').locator('textarea')
+    r.page.locator('[data-cell]', has_text='quarter = ...').get_by_role('button', name='Reset').focus()
+    for _ in range(9):
+        r.page.keyboard.press('Tab') # goes through the field, which is left as it was
+        if cell.get_by_role('button', name='Check').evaluate('o => o===document.activeElement'): break
+    assert field.input_value()=='def crop(m):\n    ...'
+    r.page.keyboard.press('Enter')
+    assert 'still to be written' in r.wait(cell, 'error')
+    def answer(code, state):
+        field.click()
+        r.page.keyboard.press('Control+A')
+        r.page.keyboard.insert_text(code)
+        r.page.keyboard.press('Shift+Enter')
+        text = r.wait(cell, state)
+        assert ' '.join(r.page.locator('.live-said').inner_text().split())[:50] in ' '.join(text.split())
+        return text
+    wrong = answer(plausible['crop'], 'error')
+    assert '3 of 4 checks pass' in wrong and 'got      [[1], [2, 3]]\nexpected [[1, 0, 0]' in wrong
+    assert r.page.evaluate('document.documentElement.scrollWidth')==390
+    fold = r.page.locator('.exercise', has=cell).locator('.solution')
+    assert 'slice(*span(m))' not in r.page.content()
+    fold.locator('summary').click()
+    fold.get_by_text('slice(*span(m))').wait_for()
+    assert fold.locator('summary').inner_text()=='Solution 1: the same question twice'
+    r.page.add_script_tag(content=axe)
+    found = r.page.evaluate("async () => (await axe.run(document, {resultTypes: ['violations']})).violations.map(v => `${v.id}: ${v.nodes[0].html}`)")
+    assert not found and not r.problems
+    solution = fold.locator('code').first.inner_text()
+    assert 'Right: 4 of 4 checks pass.' in answer(solution, 'ok')
+    r.press(cell, 'Reset')
+    assert field.input_value()=='def crop(m):\n    ...' and not r.page.locator('.live-output').is_visible()
+
 # ---- Under node ----
 
 def _run_chapter(page):
-    r = subprocess.run(['node', root/'tests'/'live_chapter.mjs', folder, page, 'all'], capture_output=True, text=True, timeout=300)
+    r = subprocess.run(['node', root/'tests'/'live_chapter.mjs', folder, page, 'all', json.dumps([*answers(page)])], capture_output=True, text=True, timeout=300)
     assert not r.returncode, r.stderr[-2000:]
     return {c['id']: c for c in json.loads(r.stdout.splitlines()[-1])}
 
@@ -173,6 +209,14 @@ def test_chapter(page, chapter_runs):
         if not run['ok'] or stored!=new: bad.append(f'{c["id"]} {code[:60]!r}:\n  {stored}\n  {new}')
     assert len(runs)>15
     assert not bad, '\n'.join(bad)
+
+@pytest.mark.parametrize('page', pages)
+def test_exercises(page, chapter_runs):
+    "Every solution passes its checks; nothing, and what is wrong, does not"
+    if not chapter_runs: pytest.skip('no node, which runs the chapters')
+    runs = chapter_runs[page].result()
+    bad = [(id, o['out']) for id in (a['id'] for a in answers(page)) if (o := runs[id])['ok']!=id.endswith(' right')]
+    assert not bad
 
 @pytest.mark.parametrize('page,share', [('idx', .95), ('chunks', .95), ('matrix', .7)])
 def test_most_cells_run(page, share):
