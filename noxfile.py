@@ -76,7 +76,7 @@ def light(session):
     wheel(session)
     session.run('python', '-W', 'error', '-c', f'{everything}"download idx chunks matrix".split()]; import sys; assert "torch" not in sys.modules')
     session.run('python', '-W', 'error', 'idx_oracle.py')
-    session.run('python', '-m', 'pytest', '-q', 'test_faults.py', '-k', 'test_fault or test_https')
+    session.run('python', '-m', 'pytest', '-q', 'test_faults.py::test_fault', 'test_faults.py::test_https')
 
 @pythons
 def notebooks(session):

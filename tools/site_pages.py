@@ -86,7 +86,8 @@ def _lines(code):
         if m := re.match(r'class (\w+)', text): owner = f'{m[1]}.'
         m = source and re.match(rf'([A-Za-z]\w*)(?:, *\w+)* *=|(?:    def |    )({"" if owner else "$"}[a-z]\w*)(?:\(self| *= *\w)', text)
         name = f' id="{(m[1] or owner + m[2]).lower()}"' if m else ''
-        res.append(f'<span class="line" style="--in:{len(text)-len(text.lstrip())}"{name}>{o}</span>' if name or len(text)>32 else o)
+        tags,indent,rest = re.match('((?:<.*?>)*)( *)(.*)', o).groups()
+        res.append(f'{indent}<span class="line" style="--in:{len(indent)}"{name}>{tags}{rest}</span>' if name or len(text)>32 else o)
     code.clear()
     code.extend(BeautifulSoup('<pre>' + '\n'.join(res) + '</pre>', 'html.parser').pre.contents)
 
