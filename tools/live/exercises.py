@@ -5,7 +5,6 @@ from contextlib import redirect_stdout
 def _is_check(o): return bool(re.search(r'\b(test_\w+\(|assert\b)', ast.unparse(o)))
 
 # ---- When the site is built ----
-
 class _Hollow(ast.NodeTransformer):
     "Leaves of a solution the names that are `used`, with `...` for a value or for what is below the docstring"
     def __init__(self, used): self.used = used
@@ -47,7 +46,6 @@ def put_exercises(page, cells, out):
     (out/file).write_text(_page.format(title=html.escape(page.title), body=body), encoding='utf-8')
 
 # ---- When the reader presses Check ----
-
 def _apart(a, b, n=250):
     "`a` and `b` as far as a page can show them: where they begin to differ"
     at = len(os.path.commonprefix([a, b]))
