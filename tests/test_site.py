@@ -15,7 +15,7 @@ ini = ConfigParser(delimiters=['='])
 ini.read(root/'settings.ini', encoding='utf-8')
 baseurl = ini['DEFAULT']['doc_baseurl']
 sys.path.insert(0, str(root/'tools'))
-modes = dict(light=('light', 1280), dark=('dark', 1280), phone=('dark', 390))
+modes = dict(light=('light', 1300), dark=('dark', 1350), phone=('dark', 390))
 flags = ('--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update '
          '--disable-sync').split()
 
@@ -74,11 +74,13 @@ look = '''async () => {
   const imgs = [...document.images]
   for (const i of imgs) i.loading = 'eager'
   await Promise.all(imgs.map(i => i.complete || new Promise(done => { i.onload = i.onerror = done })))
-  const root = document.documentElement
+  const root = document.documentElement, tall = root.scrollHeight
+  document.querySelectorAll('details').forEach(d => d.open = true)
   return {
-    theme: root.dataset.theme, tall: root.scrollHeight, width: root.scrollWidth, room: root.clientWidth,
+    theme: root.dataset.theme, tall, width: root.scrollWidth, room: root.clientWidth,
     ids: [...document.querySelectorAll('[id]')].map(e => e.id),
     links: [...document.links].map(a => a.href),
+    cut: [...document.querySelectorAll('pre:has(code.sourceCode)')].filter(p => p.scrollWidth > p.clientWidth).map(p => p.textContent.slice(0, 60)),
     dead: imgs.filter(i => !i.naturalWidth).map(i => i.currentSrc),
     mute: [...document.querySelectorAll('article img')].filter(i => !i.alt.trim()).map(i => i.currentSrc),
     levels: [...document.querySelectorAll('main :is(h1,h2,h3,h4,h5,h6)')].map(h => +h.tagName[1]),
@@ -99,6 +101,7 @@ def test_every_page(open_page, site, mode):
         if o['theme']!=theme: bad(f'theme is {o["theme"]}')
         if o['width']>o['room']: bad(f'{o["width"]} wide where there is room for {o["room"]}')
         if mode=='light' and name.replace('.', '_library.') in _pages() and o['tall']>25_000: bad(f'a lesson {o["tall"]} px tall')
+        if o['cut']: bad(f'code wider than its box: {o["cut"]}')
         if mode=='phone': # a smaller one, too
             page.set_viewport_size(dict(width=320, height=900))
             if (w := page.evaluate('document.documentElement.scrollWidth'))>320: bad(f'{w} wide where there is room for 320')
