@@ -76,7 +76,7 @@ def light(session):
     wheel(session)
     session.run('python', '-W', 'error', '-c', f'{everything}"download idx chunks matrix".split()]; import sys; assert "torch" not in sys.modules')
     session.run('python', '-W', 'error', 'idx_oracle.py')
-    session.run('python', '-m', 'pytest', '-q', 'test_faults.py', '-k', 'test_fault or test_https')
+    session.run('python', '-m', 'pytest', '-q', 'test_faults.py::test_fault', 'test_faults.py::test_https')
 
 @pythons
 def notebooks(session):
@@ -102,3 +102,10 @@ def fuzz(session):
     borrow(session, *pins, 'atheris')
     session.env['PYTHONPATH'] = f'{root}:{root/"tests"}'
     session.run('python', 'tools/fuzz.py', *(session.posargs or ['-runs=1000000']))
+
+@nox.session
+def others(session):
+    "Other people's tests and tutorials, with our classes in them. Some are taken from checkouts: FMNIST_NB_OTHERS names their folder"
+    borrow(session, '--no-deps', *pins, 'torchvision', 'idx2numpy', 'six', 'nbmake')
+    session.env['PYTHONPATH'] = str(root)
+    session.run('python', '-m', 'pytest', '-q', '-rs', '-m', 'others or not others', 'tests/test_others.py', *session.posargs)

@@ -201,6 +201,7 @@ d = { 'settings': { 'branch': 'main',
                                    'fmnist_nb.tensors._published': ('tensors.html#_published', 'fmnist_nb/tensors.py'),
                                    'fmnist_nb.tensors._renamed': ('tensors.html#_renamed', 'fmnist_nb/tensors.py'),
                                    'fmnist_nb.tensors._verified_copy': ('tensors.html#_verified_copy', 'fmnist_nb/tensors.py'),
+                                   'fmnist_nb.tensors._write_copy': ('tensors.html#_write_copy', 'fmnist_nb/tensors.py'),
                                    'fmnist_nb.tensors.load_data': ('tensors.html#load_data', 'fmnist_nb/tensors.py'),
                                    'fmnist_nb.tensors.show_image': ('tensors.html#show_image', 'fmnist_nb/tensors.py'),
                                    'fmnist_nb.tensors.show_images': ('tensors.html#show_images', 'fmnist_nb/tensors.py')}}}

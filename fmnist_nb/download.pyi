@@ -1,9 +1,10 @@
 # What type checkers and editors read: they see no @patch. Kept by hand; `nox -s types` holds it against the module
 # mypy: disable-error-code="assignment, override, overload-overlap"
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ['DATASETS', 'Files', 'data_dir', 'DownloadError', 'download', 'fmnist_download']
+__all__ = ['DATASETS', 'Files', 'data_dir', 'DownloadError', 'download', 'fmnist_download', 'test_faster']
 
 DATASETS: dict[str, dict[str, str]]
 class Files(NamedTuple):
@@ -16,4 +17,4 @@ class DownloadError(OSError):
     ...
 def download(dataset: str='fashion-mnist', folder: str | Path | None=None, sources: list[Any] | None=None, progress: bool=True) -> Files: ...
 def fmnist_download(dataset: str='fashion-mnist', folder: str | None=None) -> None: ...
-def test_faster(f: Any, g: Any, times: Any=1) -> Any: ...
+def test_faster(f: Callable[[], Any], g: Callable[[], Any] | float, times: float=1) -> None: ...

@@ -6,16 +6,14 @@
 __all__ = ['show_image', 'show_images', 'Split', 'Splits', 'load_data', 'FashionMNIST', 'MNIST']
 
 # %% ../nbs/04_tensors.ipynb #6c56966a
-import copy,hashlib,math,os,struct,warnings
+import copy,hashlib,json,math,os,struct,warnings
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.context import get_spawning_popen
 from pathlib import Path
 from typing import NamedTuple
-import numpy as np,torch
+import numpy as np,safetensors.torch,torch
 from PIL import Image
 from fastcore.basics import patch
-from safetensors import SafetensorError
-from safetensors.torch import load_file,save
 from torch import Tensor
 from torch.utils.data import BatchSampler,DataLoader,Dataset,default_collate
 from .chunks import label_names
@@ -74,8 +72,6 @@ def _idx_sha256(t):
     h.update(t.numpy())
     return h.hexdigest()
 
-_parts = 'train.x','train.y','valid.x','valid.y' # names of the tensors in a copy
-
 class _Unusable(DownloadError): "IDX files that are missing, or not what was published"
 
 def _idx_file(folder, name):
@@ -84,29 +80,36 @@ def _idx_file(folder, name):
         if p.is_file(): return p
     raise _Unusable(f'{name} is not in {folder}.')
 
-def _decode(folder, dataset, f=None):
-    "The bytes in the IDX files of `dataset`, verified; also written to `f`; or `_Unusable`"
-    paths = [_idx_file(folder, n) for n in DATASETS[dataset]]
+def _decode(folder, dataset):
+    "The bytes in the IDX files of `dataset`, verified; or `_Unusable`"
+    def decode(name, sha256):
+        shape,items = read_idx(path := _idx_file(folder, name))
+        t = torch.from_numpy(np.reshape(items, shape))
+        if (h := _idx_sha256(t)) != sha256: raise IdxDecodeError(
+            f'{path.name}: expected SHA-256 {sha256[:8]}… of content, found {h[:8]}…')
+        return t
     try:
         with ThreadPoolExecutor() as pool:
-            pairs = list(pool.map(read_idx, paths))
-            tensors = [torch.from_numpy(np.reshape(items, shape)) for shape,items in pairs]
-            found = pool.map(_idx_sha256, tensors)
-            if f: f.write(save(dict(zip(_parts, tensors))))
-            for p,h,sha256 in zip(paths, found, DATASETS[dataset].values()):
-                if h != sha256: raise IdxDecodeError(
-                    f'{p.name}: expected SHA-256 {sha256[:8]}… of content, found {h[:8]}…')
+            return list(pool.map(decode, DATASETS[dataset], DATASETS[dataset].values()))
     except IdxDecodeError as e:
         raise _Unusable(f'{e}. Delete it and call download() again.') from None
-    return tensors
 
 # %% ../nbs/04_tensors.ipynb #1614e77a
+_parts = 'train.x','train.y','valid.x','valid.y' # names of the tensors in a copy
+
+def _write_copy(f, tensors):
+    "Write `tensors` as a safetensors file; the library's `save` would copy them all first"
+    ends = np.cumsum([0, *(t.nbytes for t in tensors)]).tolist()
+    header = json.dumps({k: dict(dtype='U8', shape=t.shape, data_offsets=o)
+                         for k,t,*o in zip(_parts, tensors, ends, ends[1:])}).ljust(504)
+    f.writelines([struct.pack('<Q', 504), header.encode(), *map(Tensor.numpy, tensors)])
+
 def _map_copy(path):
     "The tensors of the copy at `path`, mapped; `None` if there is none"
     try:
-        tensors = load_file(path) if path.is_file() else {} # a FIFO would take for ever
+        tensors = safetensors.torch.load_file(path) if path.is_file() else {} # a FIFO waits
         return [tensors[k] for k in _parts]
-    except (OSError, SafetensorError, KeyError): return None
+    except (OSError, safetensors.SafetensorError, KeyError): return None
 
 def _published(dataset): return ' '.join(DATASETS[dataset].values())
 
@@ -124,11 +127,11 @@ def _make_copy(path, dataset):
         for n in DATASETS[dataset]: _idx_file(folder, n)
     try:
         with _lock(folder, [path.name]):
-            tensors = _verified_copy(path, dataset) # made by another while we waited?
-            if not tensors:
-                with _write_whole(path) as f: tensors = _decode(folder, dataset, f)
-                _note_verified(path, _published(dataset))
-                tensors = _map_copy(path) or tensors
+            if made := _verified_copy(path, dataset): return made # by another, as we waited
+            tensors = _decode(folder, dataset)
+            with _write_whole(path) as f: _write_copy(f, tensors)
+            _note_verified(path, _published(dataset))
+            return _map_copy(path) or tensors
     except DownloadError: raise
     except OSError: pass # a folder that may only be read, or has no room
     return tensors or _verified_copy(path, dataset) or _decode(folder, dataset)
@@ -153,9 +156,8 @@ def _load(dataset, folder, verify=False, fetch=True, sources=None):
         if not fetch: raise
         download(dataset, folder, sources)
         tensors = _make_copy(path, dataset)
-    x,y,xv,yv = tensors
-    def int64(t): return torch.from_numpy(t.numpy().astype(np.int64))
-    return Splits(Split(x, int64(y)), Split(xv, int64(yv)))
+    def split(x, y): return Split(x, torch.from_numpy(y.numpy().astype(np.int64)))
+    return Splits(split(*tensors[:2]), split(*tensors[2:]))
 
 def load_data(
     dataset:str='fashion-mnist', # 'fashion-mnist' or 'mnist'; fetched if it isn't there yet
@@ -173,8 +175,7 @@ class _Transforms(NamedTuple):
     "Both transforms, to be called with a picture and its label"
     transform:object
     target_transform:object
-    def __call__(self, *pair):
-        return tuple(o if f is None else f(o) for f,o in zip(self, pair))
+    def __call__(self, *xs): return tuple(x if f is None else f(x) for f,x in zip(self, xs))
     def __repr__(self):
         heads = zip(('Transform: ', 'Target transform: '), self)
         return '\n'.join(['StandardTransform', *(

@@ -219,7 +219,7 @@ def test_nothing_is_exported_twice():
 # -- The public API: section 4 of the design
 
 api = dict(
-    download='data_dir(dataset) download(dataset,folder,sources,progress) Files DownloadError DATASETS fmnist_download',
+    download='data_dir(dataset) download(dataset,folder,sources,progress) Files DownloadError DATASETS fmnist_download test_faster(f,g,times)',
     idx='IdxDecodeError idx_header(fd) parse_idx(fd) read_idx(path) write_idx(path,shape,values)',
     chunks='chunks(x,size) label_names index_to_label load_lists(dataset)',
     matrix='Matrix(rows) Matrix.shape Matrix.min Matrix.max Matrix.map Matrix.T Matrix.__getitem__ Matrix.__iter__ '

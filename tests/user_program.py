@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 from fmnist_nb.chunks import chunks, index_to_label, label_names, load_lists
-from fmnist_nb.download import DATASETS, DownloadError, Files, data_dir, download
+from fmnist_nb.download import DATASETS, DownloadError, Files, data_dir, download, test_faster
 from fmnist_nb.idx import IdxDecodeError, idx_header, parse_idx, read_idx, write_idx
 from fmnist_nb.matrix import Matrix
 from fmnist_nb.rng import MODULI, MULTIPLIERS, PERIOD, WichmannHill, fork_safe, get_state, rand, seed, worker_init_fn
@@ -23,6 +23,7 @@ from fmnist_nb.tensors import MNIST, FashionMNIST, Split, Splits, load_data, sho
 def files_and_bytes() -> None:
     assert_type(DATASETS, dict[str, dict[str, str]])
     assert_type(data_dir('mnist'), Path)
+    test_faster(lambda: None, .001, times=2)
     try: files = download(progress=False, folder=None, sources=None)
     except DownloadError as e: raise SystemExit(str(e)) from e
     assert_type(files, Files)
