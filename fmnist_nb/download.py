@@ -231,10 +231,11 @@ def fmnist_download(
 
 # %% ../nbs/00_download.ipynb #7a1c0e52
 def _seconds(f):
-    "What a call of `f` takes, by as many as take a millisecond together"
-    n = 1
-    while (t := timeit.timeit(f, number=n)) < 1e-3: n *= 2
-    return t/n
+    "What a call of `f` takes, by as many as take about a millisecond together"
+    time.sleep(1e-3) # on a busy machine, whoever comes back from a pause gets a whole turn
+    t = timeit.timeit(f, number=1)
+    n = math.ceil(1e-3/max(t, 1e-7))
+    return timeit.timeit(f, number=n)/n if n>1 else t
 
 def test_faster(
     f, # function
