@@ -102,3 +102,10 @@ def fuzz(session):
     borrow(session, *pins, 'atheris')
     session.env['PYTHONPATH'] = f'{root}:{root/"tests"}'
     session.run('python', 'tools/fuzz.py', *(session.posargs or ['-runs=1000000']))
+
+@nox.session
+def others(session):
+    "Other people's tests and tutorials, with our classes in them. Some are taken from checkouts: FMNIST_NB_OTHERS names their folder"
+    borrow(session, '--no-deps', *pins, 'torchvision', 'idx2numpy', 'six', 'nbmake')
+    session.env['PYTHONPATH'] = str(root)
+    session.run('python', '-m', 'pytest', '-q', '-rs', '-m', 'others or not others', 'tests/test_others.py', *session.posargs)

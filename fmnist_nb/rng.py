@@ -144,7 +144,7 @@ def setstate(self:WichmannHill,
     self._state,self.gauss_next,self._left,self._length = wheels,gauss_next,left,length
 
 # %% ../nbs/06_rng_profiling.ipynb #e16827a8
-_BLOCK = 30_000 # numbers made at a time; PyTorch would use threads from 32,768 on
+_BLOCK = 30_000 # numbers made at a time; PyTorch copies more than 32,768 with threads
 
 def _wheel(p, g):
     "place -> value; value -> place; place -> next value/p; a block more than a round"

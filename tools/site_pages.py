@@ -27,14 +27,12 @@ class Page:
         self.src = srcs.get(_short(path.stem).removesuffix('_library')) # the notebook, or None for a page made by a tool
         self.lesson = self.library = None # the page of the chapter's other half
         self.num = m[1] if self.src and (m := re.match(r'(\d+)_', self.src.name)) else ''
-        m = self.src and re.search(r'#\| *default_exp +(\w+)', self.src.read_text(encoding='utf-8'))
-        self.module = m[1] if m else ''
+        self.module = m[1] if self.src and (m := re.search(r'#\| *default_exp +(\w+)', self.src.read_text(encoding='utf-8'))) else ''
         self.soup = BeautifulSoup(path.read_text(encoding='utf-8'), 'html.parser')
         self.main = self.soup.find('main')
         self.whole = self.main # with what a reader has to ask for, where that is elsewhere
         self.title = self.main.find('h1').get_text(strip=True)
-        d = self.soup.find('meta', attrs={'name': 'description'})
-        self.description = d['content'] if d else ''
+        self.description = d['content'] if (d := self.soup.find('meta', attrs={'name': 'description'})) else ''
         for o in self.main.select('#title-block-header, nav, .code-copy-button, hr, script, colgroup'): o.decompose()
         for o in self.main.find_all(string=lambda s: isinstance(s, Comment)): o.extract()
 
@@ -121,8 +119,7 @@ def _figures(page, out):
         f = out/unquote(img['src'])
         if f.suffix=='.png' and f.exists(): # its size, at 100 dots an inch, so that the text does not jump when it arrives
             with Image.open(f) as im: img['width'],img['height'] = (round(n*100/im.info.get('dpi', (100,100))[0]) for n in im.size)
-        img['loading'],img['decoding'] = 'eager' if i==0 and page.href=='index.html' else 'lazy','async'
-        img['class'] = 'sheet'
+        img['class'],img['decoding'],img['loading'] = 'sheet','async','eager' if i==0 and page.href=='index.html' else 'lazy'
         if not img.get('alt', '').strip(): yield f'picture without alt text: {img["src"]}'
 
 def _maths(page):

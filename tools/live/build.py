@@ -9,12 +9,10 @@ from live.exercises import exercise, put_exercises
 here = Path(__file__).parent
 chapters = ['00_download', '01_idx', '02_chunks', '03_matrix', '06_rng_profiling'] # their lessons
 pyodide = 'pyodide@314.0.7','0YvXxEhfEdpLfb/XkM2BFAeMROq0iMUX2bzzH9pOttyMcWkwq+HbE5uyuGD82LN7y2q+SNvi/6V5JEsOlD2R1A=='
-pyodide_files = ['pyodide.asm.wasm', 'python_stdlib.zip', 'pyodide.mjs', 'pyodide.asm.mjs']
+pyodide_files = 'pyodide.asm.wasm', 'python_stdlib.zip', 'pyodide.mjs', 'pyodide.asm.mjs'
 packages = ['fastcore', 'filelock'] # pure Python, as installed here, which is as constraints.txt pins them
-n_sample = {'train-images-idx3-ubyte.gz': 2000, 't10k-images-idx3-ubyte.gz': 1000} # the pictures after these are black in the sample
+n_sample = {'train-images-idx3-ubyte.gz': 2000, 't10k-images-idx3-ubyte.gz': 1000} # pictures in the sample
 long_ago = 1504177071 # when the pictures were published, in seconds since 1970
-
-# ---- Which cells run ----
 
 absent = dict(numpy='NumPy', torch='PyTorch', tensors='PyTorch', similarity='PyTorch', subprocess='a second process')
 absent_methods = dict(fork='a second process', rand='NumPy', randn='NumPy') | dict.fromkeys(
@@ -24,9 +22,8 @@ def _needs(node, lacking):
     "What the code of `node` needs and a browser has not, or None"
     used = lambda table: {s.get_name() for s in table.get_symbols() if s.is_referenced() and not s.is_local() and not s.is_free()}.union(*map(used, table.get_children()))
     top = symtable.symtable(ast.unparse(node), '', 'exec')
-    names = sorted(used(top) - {s.get_name() for s in top.get_symbols() if s.is_local()}) # those of the module that it has not made itself
-    methods = [o.attr for o in ast.walk(node) if isinstance(o, ast.Attribute)]
-    return first([*(lacking[k] for k in names if lacking.get(k)), *(absent_methods[k] for k in methods if k in absent_methods)])
+    names = sorted(used(top) - {s.get_name() for s in top.get_symbols() if s.is_local()}) # without those that it makes itself
+    return first([*map(lacking.get, names), *(absent_methods.get(o.attr) for o in ast.walk(node) if isinstance(o, ast.Attribute))], bool)
 
 def _missing(code, lacking):
     """What the cell `code` needs and a browser has not, or None. `lacking` is brought up to date: name -> what it needs, None for one that works.
@@ -55,16 +52,12 @@ def lesson_cells(path):
             res.append(dict(id=c['id'], code=code, missing=_missing(code, lacking), exercise=exercise(source)))
     return res
 
-# ---- What the site serves for them ----
-
 notice = '''In this folder, beside the code of {title} ({git_url}, Apache-2.0):
-
 Pyodide {version}, unchanged from npm. Mozilla Public License 2.0: https://mozilla.org/MPL/2.0/
   Its source: https://github.com/pyodide/pyodide/tree/{version}
   It holds CPython. Copyright (c) 2001 Python Software Foundation; All Rights Reserved.
   PSF License Version 2, and the licences of what CPython is linked with: https://docs.python.org/3/license.html
-In library.zip, each with its licence:
-{packages}
+In library.zip, each with its licence: {packages}
 sample/ and all/: Fashion-MNIST. Copyright (c) 2017 Zalando SE, MIT License: https://github.com/zalandoresearch/fashion-mnist
 '''
 
@@ -90,12 +83,6 @@ def _library(lib, out):
         for f in sorted(f for name in packages for f in importlib.metadata.files(name)):
             if f.suffix=='.py' or 'LICENSE' in f.name: add(f.as_posix(), f.locate())
 
-def _sample(packed, n):
-    "The gzip file `packed` with the first `n` pictures, the others black; and the digest of what is inside"
-    raw = gzip.decompress(packed)
-    raw = raw[:16 + n*784].ljust(len(raw), b'\0')
-    return gzip.compress(raw, 9, mtime=0),hashlib.sha256(raw).hexdigest()
-
 def _serve(out, cfg):
     "Fill the folder `out`; returns, for either choice of pictures, the digests of the files and the bytes to be loaded"
     npm,files,digests = fetch_pyodide(),download(),dict(sample={}, all=DATASETS['fashion-mnist']) # what may fail comes first
@@ -103,17 +90,16 @@ def _serve(out, cfg):
     for f in pyodide_files: (out/'pyodide'/f).write_bytes(npm.extractfile(f'package/{f}').read())
     _library(cfg.lib_path, out/'library.zip')
     for f in ('live.js', 'live.css', 'worker.js'): shutil.copy(here/f, out)
-    about = '\n'.join(f'  {o} {importlib.metadata.version(o)}' for o in packages)
-    (out/'NOTICE.txt').write_text(notice.format(title=cfg.title, git_url=cfg.git_url, version=pyodide[0].split('@')[1], packages=about), encoding='utf-8')
+    about = dict(packages=', '.join(f'{o} {importlib.metadata.version(o)}' for o in packages), version=pyodide[0].split('@')[1])
+    (out/'NOTICE.txt').write_text(notice.format(title=cfg.title, git_url=cfg.git_url, **about), encoding='utf-8')
     for p in files:
-        packed,digests['sample'][p.name] = p.read_bytes(),digests['all'][p.name]
-        (out/'all'/p.name).write_bytes(packed)
-        if p.name in n_sample: packed,digests['sample'][p.name] = _sample(packed, n_sample[p.name])
-        (out/'sample'/p.name).write_bytes(packed)
+        shutil.copy(p, out/'all')
+        raw = gzip.decompress(p.read_bytes())
+        if p.name in n_sample: raw = raw[:16 + n_sample[p.name]*784].ljust(len(raw), b'\0') # the pictures after these are black
+        (out/'sample'/p.name).write_bytes(gzip.compress(raw, 9, mtime=0) if p.name in n_sample else p.read_bytes())
+        digests['sample'][p.name] = hashlib.sha256(raw).hexdigest()
     counted = [out/'library.zip', *(out/'pyodide'/f for f in pyodide_files[:2])] # by the worker as they arrive; modules it can't count
     return {o: dict(files=d, bytes=sum(p.stat().st_size for p in [*counted, *(out/o).iterdir()])) for o,d in digests.items()}
-
-# ---- The pages ----
 
 def _mark(page, cells):
     "Tell each code block of `page` that runs which of the `cells` it is; returns what the others need"

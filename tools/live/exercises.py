@@ -5,7 +5,6 @@ from contextlib import redirect_stdout
 def _is_check(o): return bool(re.search(r'\b(test_\w+\(|assert\b)', ast.unparse(o)))
 
 # ---- When the site is built ----
-
 class _Hollow(ast.NodeTransformer):
     "Leaves of a solution the names that are `used`, with `...` for a value or for what is below the docstring"
     def __init__(self, used): self.used = used
@@ -15,8 +14,7 @@ class _Hollow(ast.NodeTransformer):
     def visit_Assign(self, o):
         o.value = ast.Constant(...)
         return o if ast.unparse(o.targets) in self.used else None
-    def visit_Expr(self, o): return None
-    visit_Import = visit_ImportFrom = visit_Expr
+    visit_Expr = visit_Import = visit_ImportFrom = lambda self, o: None
 
 def exercise(source):
     "`(stub, checks)` of a solution's cell, whose first paragraph is the solution; None for another cell, or one that checks nothing"
@@ -28,9 +26,9 @@ def exercise(source):
 
 _code = '<div class="sourceCode"{}><pre class="sourceCode python"><code class="sourceCode python">{}</code></pre></div>'
 _block = '''<div class="cell exercise">{stub}<details class="checks"><summary>{n}</summary>{checks}</details>
-<details class="solution" id="{id}"><summary>Show a solution</summary><p><a href="{file}#{id}">On a page of its own</a></p></details></div>'''
+<details class="solution" id="{id}"><summary>Show a solution</summary><p><a href="{file}#{id}">The solution is on a page of its own</a></p></details></div>'''
 _page = '''<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="robots" content="noindex">
-<base href="../../"><link rel="stylesheet" href="styles.css"><title>Solutions: {title}</title><main><h1>Solutions: {title}</h1>{body}</main></html>'''
+<base href="../../"><link rel="stylesheet" href="styles.css"><link rel="icon" href="favicon.svg"><title>Solutions: {title}</title><main style="max-width:50rem;margin:auto;padding:1rem"><h1>Solutions: {title}</h1>{body}</main></html>'''
 
 def put_exercises(page, cells, out):
     "Put those exercises among the `cells` that run into `page`, and their solutions on a page in the folder `out`"
@@ -39,7 +37,7 @@ def put_exercises(page, cells, out):
     for fold in page.main.select('details[id^=solution], details[id^=warm-up]'):
         code,cell = fold.select_one('code.sourceCode'),fold.find_parent('div', class_='cell')
         if not (c := todo.get(code.get_text().strip())): continue
-        (stub,checks),(solution,shown) = c['exercise'],re.split(r'\n\n', code.decode_contents(), maxsplit=1)
+        (stub,checks),(solution,shown) = c['exercise'],code.decode_contents().split('\n\n', 1)
         n = sum(map(_is_check, ast.parse(checks).body))
         body += f'<section id="{fold["id"]}"><h2>{html.escape(fold.summary.get_text())}</h2>{_code.format("", solution)}{"".join(map(str, cell.select(".cell-output")))}</section>\n'
         cell.replace_with(type(page.soup)(_block.format(id=fold['id'], file=file, n=f'{n} check{"s"*(n>1)}', checks=_code.format('', shown),
@@ -47,7 +45,6 @@ def put_exercises(page, cells, out):
     (out/file).write_text(_page.format(title=html.escape(page.title), body=body), encoding='utf-8')
 
 # ---- When the reader presses Check ----
-
 def _apart(a, b, n=250):
     "`a` and `b` as far as a page can show them: where they begin to differ"
     at = len(os.path.commonprefix([a, b]))

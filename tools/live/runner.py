@@ -3,9 +3,7 @@ import ast, base64, html, importlib.abc, importlib.machinery, io, linecache, ppr
 from contextlib import redirect_stderr, redirect_stdout
 
 # ---- Packages that a browser lacks: importing them works, using them says so ----
-
 class NotInBrowser(Exception): "Something that this page cannot do"
-
 class _Absent:
     "A name of an absent package"
     def __init__(self, package): self._package = package
@@ -21,21 +19,15 @@ class _Absent:
     __call__ = __getitem__ = __iter__ = __len__ = __bool__ = __repr__ = _use
 
 class _AbsentModule(types.ModuleType, _Absent):
-    __path__ = []
-    def __init__(self, name):
-        super().__init__(name)
-        self._package = name.split('.')[0]
-
+    _package = property(lambda self: self.__name__.split('.')[0])
 class _AbsentFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(self, name, path=None, target=None):
         if name.split('.')[0] in ('numpy', 'torch', 'torchvision', 'matplotlib', 'PIL', 'safetensors'): return importlib.machinery.ModuleSpec(name, self, is_package=True)
     def create_module(self, spec): return _AbsentModule(spec.name)
     def exec_module(self, module): pass
-
 sys.meta_path.append(_AbsentFinder())
 
 # ---- As much of matplotlib as shows grey pictures ----
-
 def _png(rows, low, high):
     "`rows` of numbers as a PNG, `low` in black and `high` in white"
     data = zlib.compress(b''.join(b'\0' + bytes(round(255*min(1, max(0, (v-low)/(high-low or 1)))) for v in row) for row in rows))
@@ -44,8 +36,7 @@ def _png(rows, low, high):
 
 class _Axes:
     "A picture with its title, labels and ticks"
-    rows,framed = None,True
-    def __init__(self): self.said = {}
+    def __init__(self): self.rows,self.framed,self.said = [],True,{}
     def imshow(self, rows, cmap='gray', vmin=None, vmax=None):
         self.rows = [list(row) for row in rows]
         flat = sum(self.rows, [])
@@ -53,15 +44,15 @@ class _Axes:
     def set(self, **said): self.said |= said
     def axis(self, on): self.framed = on!='off'
     def __getattr__(self, name):
-        if m := re.fullmatch('set_(title|[xy](label|ticks))', name): return lambda v: self.set(**{m[1]: v})
+        if m := re.fullmatch('(?:set_)?(title|[xy](label|ticks))', name): return lambda v: self.set(**{m[1]: v})
         raise NotInBrowser(f'matplotlib is not here: this page shows grey pictures, but has no `{name}`')
     def svg(self, x, y, w, h):
         "The drawing, in the rectangle of `w` x `h` at `x`, `y`"
         text = lambda x, y, s, more='': f'<text x="{x:.1f}" y="{y:.1f}" {more}>{html.escape(str(s))}</text>'
         res = text(x+w/2, y+16, self.said.get('title', ''), 'font-size="13"')
         if not self.rows: return res
-        n,m,left,below = len(self.rows),len(self.rows[0]),44*self.framed,38*self.framed
-        one = min((w-left-12)/m, (h-28-below)/n) # the side of a pixel
+        n,m,left = len(self.rows),len(self.rows[0]),44*self.framed
+        one = min((w-left-12)/m, (h-28-left)/n) # the side of a pixel
         x,y = x+(w+left-m*one)/2,y+24
         res += f'<image x="{x:.1f}" y="{y:.1f}" width="{m*one:.1f}" height="{n*one:.1f}" href="data:image/png;base64,{self.png}"/>'
         if not self.framed: return res
@@ -90,50 +81,38 @@ class _Pyplot(types.ModuleType):
     rcParams,style,figure,subplots = {},types.SimpleNamespace(use=lambda name: None),_Figure,staticmethod(_subplots)
     def __getattr__(self, name):
         if name.startswith('__'): raise AttributeError(name)
-        axes = (_Figure.open or [_Figure()])[-1].axes.flat[-1]
-        return getattr(axes, f'set_{name}' if re.fullmatch('title|[xy](label|ticks)', name) else name)
+        return getattr((_Figure.open or [_Figure()])[-1].axes.flat[-1], name)
 
 # ---- As much of IPython as the chapters use ----
-
 class Markdown(str): _repr_markdown_ = str.__str__
 class HTML(str): _repr_html_ = str.__str__
-
 sys.modules['IPython'] = sys.modules['IPython.display'] = types.SimpleNamespace(Markdown=Markdown, HTML=HTML, __path__=[])
 import matplotlib
 matplotlib.pyplot = sys.modules['matplotlib.pyplot'] = _Pyplot('matplotlib.pyplot')
 
-def _seconds(t):
-    unit,name = next(((u,n) for u,n in ((1,'s'), (1e-3,'ms'), (1e-6,'µs')) if t>=u), (1e-9,'ns'))
-    return f'{t/unit:.3g} {name}'
-
 class TimeitResult:
     "What `%timeit -o` gives"
     def __init__(self, loops, runs):
-        self.loops,self.repeat,self.timings = loops,len(runs),[t/loops for t in runs]
+        self.loops,self.repeat,self.all_runs,self.timings = loops,len(runs),runs,[t/loops for t in runs]
         self.best,self.worst,self.average,self.stdev = min(self.timings),max(self.timings),statistics.fmean(self.timings),statistics.pstdev(self.timings)
-    def __repr__(self): return (f'{_seconds(self.average)} ± {_seconds(self.stdev)} per loop (mean ± std. dev. of {self.repeat} run{"s"*(self.repeat>1)}, '
-                                f'{self.loops:,} loop{"s"*(self.loops>1)} each)')
+    def __repr__(self):
+        unit,name = next(((u, n) for u,n in ((1, 's'), (1e-3, 'ms'), (1e-6, 'µs')) if self.average>=u), (1e-9, 'ns'))
+        return (f'{self.average/unit:.3g} {name} ± {self.stdev/unit:.3g} {name} per loop '
+                f'(mean ± std. dev. of {self.repeat} run{"s"*(self.repeat>1)}, {self.loops:,} loop{"s"*(self.loops>1)} each)')
 
 def _timeit(line, names):
     opts,code = re.match(r'((?:-\w+(?: +\d+)? +)*)(.*)', line).groups()
-    number = lambda flag, default: int(m[1]) if (m := re.search(rf'-{flag} *(\d+)', opts)) else default()
-    timer = timeit.Timer(code, globals=names)
-    loops = number('n', lambda: timer.autorange()[0])
-    res = TimeitResult(loops, timer.repeat(number('r', lambda: 7), loops))
-    if '-q' not in opts: print(res)
-    return res if '-o' in opts else None
-
-def _as_python(code):
-    "`code` without directives, its `%timeit` lines as calls"
-    return re.sub(r'^([ \t]*(?:\w+ *= *)?)%timeit +(.*)$', lambda m: f'{m[1]}_timeit({m[2]!r}, globals())', re.sub(r'^#\|.*\n?', '', code, flags=re.M), flags=re.M)
+    flags,timer = {k: int(n or 0) for k,n in re.findall(r'-(\w) *(\d*)', opts)},timeit.Timer(code, globals=names)
+    loops = flags.get('n') or timer.autorange()[0]
+    res = TimeitResult(loops, timer.repeat(flags.get('r', 7), loops))
+    if 'q' not in flags: print(res)
+    return res if 'o' in flags else None
 
 # ---- What a cell says ----
-
 def _table(md):
     "The Markdown table `md` as HTML"
-    cut = lambda line: [re.sub('`([^`]+)`', r'<code>\1</code>', html.escape(o.strip())) for o in line.strip().strip('|').split('|')]
-    row = lambda line, tag: '<tr>' + ''.join(f'<{tag}>{o}</{tag}>' for o in cut(line)) + '</tr>'
-    head,_,*rest = md.strip().splitlines()
+    head,_,*rest = [re.sub('`([^`]+)`', r'<code>\1</code>', html.escape(line.strip(' |'))).split('|') for line in md.strip().splitlines()]
+    row = lambda cells, tag: '<tr>' + ''.join(f'<{tag}>{o.strip()}</{tag}>' for o in cells) + '</tr>'
     return f'<div class="scroll"><table><thead>{row(head, "th")}</thead><tbody>{"".join(row(o, "td") for o in rest)}</tbody></table></div>'
 
 def _shown(o):
@@ -161,11 +140,11 @@ class Session:
         self.module = sys.modules['__main__'] = types.ModuleType('__main__')
         self.names,self.count = vars(self.module),0
         self.names['_timeit'] = _timeit
-
     def run(self, code, send):
         "Run `code`; `send(kind, text)` gets what it says; returns whether it went without an error"
         self.count += 1
-        name,code,value = f'<cell [{self.count}]>',_as_python(code),None
+        code = re.sub(r'^([ \t]*(?:\w+ *= *)?)%timeit +(.*)$', lambda m: f'{m[1]}_timeit({m[2]!r}, globals())', code, flags=re.M)
+        name,value = f'<cell [{self.count}]>',None
         linecache.cache[name] = len(code), None, code.splitlines(True), name
         _Figure.open.clear()
         try:
@@ -186,7 +165,7 @@ class Session:
         return True
 
 def start(digests):
-    "A new session, where the four files in the cache have these `digests`: those of a sample, or what `DATASETS` says"
+    "A new session, where the four files of the data set, in the cache, have these `digests`"
     from fmnist_nb.download import DATASETS
     DATASETS['fashion-mnist'].update(digests)
     return Session()

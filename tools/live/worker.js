@@ -30,7 +30,7 @@ const start = async ({ pictures, files }) => {
 let last = Promise.resolve()
 onmessage = ({ data: m }) => last = last.then(async () => {
   if (m.start) return start(m.start)
-  say('begins', { id: m.id })
+  say('begins')
   const send = (type, text) => say('says', { type, text }), ok = m.checks ? check(session, m.code, m.checks, send) : session.run(m.code, send)
   say('ends', { ok, count: session.count })
 }).catch(e => say('fails', { text: String(e.message).trim().split('\n').at(-1) }))
