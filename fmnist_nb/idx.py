@@ -9,7 +9,7 @@ __all__ = ['IdxDecodeError', 'idx_header', 'parse_idx', 'read_idx', 'write_idx',
 _types = {0x08:'B', 0x09:'b', 0x0B:'h', 0x0C:'i', 0x0D:'f', 0x0E:'d'} # code -> typecode
 
 # %% ../nbs/01_idx.ipynb #8a21a2cd
-import gzip, io, math, operator, os, struct, sys, timeit, zlib
+import gzip, io, math, operator, os, struct, sys, time, timeit, zlib
 from array import array
 from pathlib import Path
 from typing import BinaryIO, Iterable
@@ -134,10 +134,11 @@ def write_idx(
 
 # %% ../nbs/01_idx.ipynb #7a1c0e52
 def _seconds(f):
-    "What a call of `f` takes, by as many as take a millisecond together"
-    n = 1
-    while (t := timeit.timeit(f, number=n)) < 1e-3: n *= 2
-    return t/n
+    "What a call of `f` takes, by as many as take about a millisecond together"
+    time.sleep(1e-3) # on a busy machine, whoever comes back from a pause gets a whole turn
+    t = timeit.timeit(f, number=1)
+    n = math.ceil(1e-3/max(t, 1e-7))
+    return timeit.timeit(f, number=n)/n if n>1 else t
 
 def test_faster(
     f, # function
