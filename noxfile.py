@@ -67,6 +67,7 @@ def nbdev3(session):
     # The links in the index come from [project.urls], which setup.py makes
     session.run('diff', '-r', '-x', '__pycache__', '-x', '_modidx.py', root/'fmnist_nb', 'fmnist_nb', external=True)
     session.run('diff', '-r', '-x', '.*', root/'nbs', 'nbs', external=True)
+    shutil.copy(root/'settings.ini', tree)  # the home page reads it
     session.run('nbdev-test', '--timing')
 
 @pythons
