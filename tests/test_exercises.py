@@ -37,10 +37,10 @@ def _exercises(page):
         if c['exercise'] and not c['missing']: yield c['id'], c['code'].split('\n\n')[0], *c['exercise']
 
 def answers(page):
-    "To each exercise of the page the stub, a wrong answer and the solution"
+    "To each exercise of the page nothing, the stub, a wrong answer and the solution"
     for id,solution,stub,checks in _exercises(page):
         wrong = next(v for k,v in plausible.items() if re.search(rf'\b{k}\b', stub))
-        for kind,code in dict(stub=stub, wrong=wrong, right=solution).items(): yield dict(id=f'{id} {kind}', code=code, checks=checks)
+        for kind,code in dict(empty='', stub=stub, wrong=wrong, right=solution).items(): yield dict(id=f'{id} {kind}', code=code, checks=checks)
 
 # ---- What is made of a solution's cell ----
 

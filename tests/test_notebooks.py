@@ -219,8 +219,8 @@ def test_nothing_is_exported_twice():
 # -- The public API: section 4 of the design
 
 api = dict(
-    download='data_dir(dataset) download(dataset,folder,sources,progress) Files DownloadError DATASETS fmnist_download test_faster(f,g,times)',
-    idx='IdxDecodeError idx_header(fd) parse_idx(fd) read_idx(path) write_idx(path,shape,values)',
+    download='data_dir(dataset) download(dataset,folder,sources,progress) Files DownloadError DATASETS fmnist_download',
+    idx='IdxDecodeError idx_header(fd) parse_idx(fd) read_idx(path) write_idx(path,shape,values) test_faster(f,g,times)',
     chunks='chunks(x,size) label_names index_to_label load_lists(dataset)',
     matrix='Matrix(rows) Matrix.shape Matrix.min Matrix.max Matrix.map Matrix.T Matrix.__getitem__ Matrix.__iter__ '
            'Matrix.__eq__ Matrix._repr_html_',

@@ -28,7 +28,8 @@ def _output(o, d, files):
 
 def readme(nb):
     "README text for notebook `nb`, and the pictures that it shows"
-    parts,files = ['<!-- made from nbs/index.ipynb by tools/build_readme.py -->'], {}
+    tests = f'{home().partition("@")[0]}/actions/workflows/test.yml'
+    parts,files = ['<!-- made from nbs/index.ipynb by tools/build_readme.py -->', f'[![tests]({tests}/badge.svg)]({tests}?query=is%3Asuccess)'], {}
     for c in nb['cells']:
         src = ''.join(c['source'])
         if c['cell_type'] == 'markdown':

@@ -14,8 +14,7 @@ class _Hollow(ast.NodeTransformer):
     def visit_Assign(self, o):
         o.value = ast.Constant(...)
         return o if ast.unparse(o.targets) in self.used else None
-    def visit_Expr(self, o): return None
-    visit_Import = visit_ImportFrom = visit_Expr
+    visit_Expr = visit_Import = visit_ImportFrom = lambda self, o: None
 
 def exercise(source):
     "`(stub, checks)` of a solution's cell, whose first paragraph is the solution; None for another cell, or one that checks nothing"
@@ -27,9 +26,9 @@ def exercise(source):
 
 _code = '<div class="sourceCode"{}><pre class="sourceCode python"><code class="sourceCode python">{}</code></pre></div>'
 _block = '''<div class="cell exercise">{stub}<details class="checks"><summary>{n}</summary>{checks}</details>
-<details class="solution" id="{id}"><summary>Show a solution</summary><p><a href="{file}#{id}">On a page of its own</a></p></details></div>'''
+<details class="solution" id="{id}"><summary>Show a solution</summary><p><a href="{file}#{id}">The solution is on a page of its own</a></p></details></div>'''
 _page = '''<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="robots" content="noindex">
-<base href="../../"><link rel="stylesheet" href="styles.css"><title>Solutions: {title}</title><main><h1>Solutions: {title}</h1>{body}</main></html>'''
+<base href="../../"><link rel="stylesheet" href="styles.css"><link rel="icon" href="favicon.svg"><title>Solutions: {title}</title><main style="max-width:50rem;margin:auto;padding:1rem"><h1>Solutions: {title}</h1>{body}</main></html>'''
 
 def put_exercises(page, cells, out):
     "Put those exercises among the `cells` that run into `page`, and their solutions on a page in the folder `out`"
@@ -38,7 +37,7 @@ def put_exercises(page, cells, out):
     for fold in page.main.select('details[id^=solution], details[id^=warm-up]'):
         code,cell = fold.select_one('code.sourceCode'),fold.find_parent('div', class_='cell')
         if not (c := todo.get(code.get_text().strip())): continue
-        (stub,checks),(solution,shown) = c['exercise'],re.split(r'\n\n', code.decode_contents(), maxsplit=1)
+        (stub,checks),(solution,shown) = c['exercise'],code.decode_contents().split('\n\n', 1)
         n = sum(map(_is_check, ast.parse(checks).body))
         body += f'<section id="{fold["id"]}"><h2>{html.escape(fold.summary.get_text())}</h2>{_code.format("", solution)}{"".join(map(str, cell.select(".cell-output")))}</section>\n'
         cell.replace_with(type(page.soup)(_block.format(id=fold['id'], file=file, n=f'{n} check{"s"*(n>1)}', checks=_code.format('', shown),
