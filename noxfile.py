@@ -14,8 +14,8 @@ nox.options.sessions = []
 def borrow(session, *packages):
     "Install `packages`, in front of what the environment of nox has. (The .pth files there, one of which leads to this tree, are not read.)"
     session.install(*packages)
-    site = session.run('python', '-c', 'import sysconfig; print(sysconfig.get_path("purelib"))', silent=True)
-    (Path(site.strip())/'others.pth').write_text(sysconfig.get_path('purelib'))
+    site = next(Path(session.virtualenv.location).glob('[Ll]ib/**/site-packages'))
+    (site/'others.pth').write_text(sysconfig.get_path('purelib'))
 
 def wheel(session):
     "Install the wheel, and go to a copy of the tests that has no tree around it"

@@ -1,10 +1,9 @@
 # What type checkers and editors read: they see no @patch. Kept by hand; `nox -s types` holds it against the module
 # mypy: disable-error-code="assignment, override, overload-overlap"
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ['DATASETS', 'Files', 'data_dir', 'DownloadError', 'download', 'fmnist_download', 'test_faster']
+__all__ = ['DATASETS', 'Files', 'data_dir', 'DownloadError', 'download', 'fmnist_download']
 
 DATASETS: dict[str, dict[str, str]]
 class Files(NamedTuple):
@@ -17,4 +16,3 @@ class DownloadError(OSError):
     ...
 def download(dataset: str='fashion-mnist', folder: str | Path | None=None, sources: list[Any] | None=None, progress: bool=True) -> Files: ...
 def fmnist_download(dataset: str='fashion-mnist', folder: str | None=None) -> None: ...
-def test_faster(f: Callable[[], Any], g: Callable[[], Any] | float, times: float=1) -> None: ...

@@ -1,12 +1,12 @@
 # What type checkers and editors read: they see no @patch. Kept by hand; `nox -s types` holds it against the module
 # mypy: disable-error-code="assignment, override, overload-overlap"
 from array import array
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 import os
 
-__all__ = ['IdxDecodeError', 'idx_header', 'parse_idx', 'read_idx', 'write_idx']
+__all__ = ['IdxDecodeError', 'idx_header', 'parse_idx', 'read_idx', 'write_idx', 'test_faster']
 
 class IdxDecodeError(ValueError):
     ...
@@ -14,3 +14,4 @@ def idx_header(fd: BinaryIO) -> tuple[str, tuple[int, ...]]: ...
 def parse_idx(fd: BinaryIO) -> array[Any]: ...
 def read_idx(path: str | os.PathLike[str]) -> tuple[tuple[int, ...], array[Any]]: ...
 def write_idx(path: str | os.PathLike[str], shape: Iterable[int], values: Any, typecode: str | None=None) -> Path: ...
+def test_faster(f: Callable[[], Any], g: Callable[[], Any] | float, times: float=1) -> None: ...

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 from fmnist_nb.chunks import chunks, index_to_label, label_names, load_lists
-from fmnist_nb.download import DATASETS, DownloadError, Files, data_dir, download, test_faster
-from fmnist_nb.idx import IdxDecodeError, idx_header, parse_idx, read_idx, write_idx
+from fmnist_nb.download import DATASETS, DownloadError, Files, data_dir, download
+from fmnist_nb.idx import IdxDecodeError, idx_header, parse_idx, read_idx, test_faster, write_idx
 from fmnist_nb.matrix import Matrix
 from fmnist_nb.rng import MODULI, MULTIPLIERS, PERIOD, WichmannHill, fork_safe, get_state, rand, seed, worker_init_fn
 from fmnist_nb.similarity import (NearestMean, PairAccuracy, class_means, confusion_matrix, kmeans, l1_norm, l2_norm,
