@@ -387,8 +387,7 @@ def prototypes(
     y = torch.from_numpy(_labels(y, len(x))).to(x.device)
     g,refs,classes = torch.Generator().manual_seed(seed),[],y.unique()
     for xc in (x[y==c] for c in classes):
-        if not 1<=per_class<=len(xc):
-            raise ValueError(f'expected 1-{len(xc)}, {per_class=}')
+        if not 1<=per_class<=len(xc): raise ValueError(f'1 to {len(xc)}, not {per_class=}')
         some = torch.randperm(len(xc), generator=g)[:per_class].to(x.device)
         refs.append(kmeans(xc, xc[some], steps)[0])
     return torch.cat(refs), classes.repeat_interleave(per_class)

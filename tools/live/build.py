@@ -68,7 +68,7 @@ def fetch_pyodide():
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         if not shutil.which('npm'): raise OSError('there is no npm, which gets Pyodide')
-        r = subprocess.run(['npm', 'pack', name, '--pack-destination', path.parent], capture_output=True, text=True)
+        r = subprocess.run(['npm', 'pack', name, '--fetch-retries=1', '--pack-destination', path.parent], capture_output=True, text=True)
         if r.returncode: raise OSError(f'npm could not get {name}: {(r.stderr.split(chr(10)) + [""])[0]}')
     data = path.read_bytes()
     if base64.b64encode(hashlib.sha512(data).digest()).decode()!=sha512: raise ValueError(f'{path} is not {name} as it was published: delete it')
