@@ -76,7 +76,7 @@ def test_wheel_holds_the_package_and_nothing_else(dists):
 
 def test_metadata(dists):
     run(sys.executable, '-m', 'twine', 'check', '--strict', *dists)
-    with zipfile.ZipFile(dists[1]) as z: m = email.message_from_bytes(z.read(f'{name}-{version}.dist-info/METADATA'))
+    with zipfile.ZipFile(dists[1]) as z: m = email.message_from_string(z.read(f'{name}-{version}.dist-info/METADATA').decode())
     told = m['Name'], m['Version'], m['Requires-Python'], m['Summary']
     assert told == (name, version, '>='+cfg['min_python'], cfg['description'])
     assert 'Apache-2.0' in (m['License'], m['License-Expression'])
