@@ -210,8 +210,8 @@ def test_tutorial_of_pytorch(name, tmp_path):
 
 reasons = {
     'check_n_features_in_after_fitting': 'wants scikit-learn\'s words for pictures of another size; ours name the shape',
-    'check_estimators_dtypes': 'whole numbers that are no bytes are refused: nobody knows their scale',
-    'check_classifier_data_not_an_array': 'asks with whole numbers that are no bytes',
+    'check_estimators_dtypes': 'whole numbers that are not bytes are refused: nobody knows their scale',
+    'check_classifier_data_not_an_array': 'asks with whole numbers that are not bytes',
     'check_complex_data': 'wants a `ValueError` and certain words; we raise a `TypeError`',
     'check_dtype_object': 'arrays of Python objects are no pictures: PyTorch says so',
     'check_estimators_empty_data_messages': 'wants an error for pictures without pixels, which nobody has',
