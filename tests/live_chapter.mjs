@@ -7,7 +7,7 @@ const { loadPyodide } = await import(join(folder, 'pyodide', 'pyodide.mjs'))
 const { cells, pictures } = JSON.parse(read(chapter + '.json')), { files } = pictures[choice]
 const lock = /lockFileContents: '(.*)'/.exec(read('worker.js'))[1]
 const began = performance.now()
-const py = await loadPyodide({ indexURL: join(folder, 'pyodide'), env: { HOME: '/home/pyodide', FMNIST_NB_HOME: '/cache' }, lockFileContents: lock })
+const py = await loadPyodide({ indexURL: join(folder, 'pyodide'), env: { HOME: '/cache', FMNIST_NB_HOME: '/cache' }, lockFileContents: lock })
 py.FS.writeFile('/library.zip', read('library.zip'))
 py.FS.mkdirTree('/cache/fashion-mnist')
 for (const name in files) py.FS.writeFile('/cache/fashion-mnist/' + name, read(`${choice}/${name}`))

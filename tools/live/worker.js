@@ -16,7 +16,7 @@ const bytes = async name => new Uint8Array(await (await fetch(new URL(name, home
 
 const start = async ({ pictures, files }) => {
   const names = Object.keys(files)
-  const [py, library, ...data] = await Promise.all([loadPyodide({ indexURL: new URL('pyodide/', home).href, env: { HOME: '/home/pyodide', FMNIST_NB_HOME: '/cache' },
+  const [py, library, ...data] = await Promise.all([loadPyodide({ indexURL: new URL('pyodide/', home).href, env: { HOME: '/cache', FMNIST_NB_HOME: '/cache' },
     lockFileContents: '{"info":{"arch":"wasm32","platform":"emscripten","version":"0","python":"3.14.2","abi_version":"2026_0"},"packages":{}}' }),
     bytes('library.zip'), ...names.map(name => bytes(`${pictures}/${name}`))])
   py.FS.writeFile('/library.zip', library)
