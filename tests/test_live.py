@@ -1,13 +1,12 @@
 "Cells that run in the page: every live chapter under node, and what a reader does with them in a browser"
-import json, re, shutil, subprocess, sys, threading
+import json, re, shutil, subprocess, sys
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import pytest
 from nbdev.config import get_config
 from test_exercises import answers, plausible
-from test_site import Handler, Server, axe, browser, docs, root
+from test_site import Handler, axe, browser, docs, root, serve
 
 sys.path.insert(0, str(root/'tools'))
 from live.build import add_live_cells, chapters, fetch_pyodide, lesson_cells
@@ -29,12 +28,7 @@ class Counting(Handler):
 
 @pytest.fixture(scope='module')
 def site():
-    with Server(('127.0.0.1', 0), partial(Counting, directory=docs)) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f'http://127.0.0.1:{server.server_port}'
-        server.shutdown()
-        thread.join()
+    with serve(Counting) as address: yield address
 
 class Reader:
     "Somebody who reads the page `name`"

@@ -2,6 +2,7 @@
 import base64, hashlib, json, os, re, shutil, signal, subprocess, sys, tarfile, threading, time
 from collections import defaultdict
 from configparser import ConfigParser
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,15 +28,19 @@ class Handler(SimpleHTTPRequestHandler):
 class Server(ThreadingHTTPServer):
     def handle_error(self, request, address): pass # a browser that leaves a page hangs up
 
-@pytest.fixture(scope='module')
-def site():
+@contextmanager
+def serve(handler):
     "The address of the site, served on this machine"
-    with Server(('127.0.0.1', 0), partial(Handler, directory=docs)) as server:
+    with Server(('127.0.0.1', 0), partial(handler, directory=docs)) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f'http://127.0.0.1:{server.server_port}'
         server.shutdown()
         thread.join()
+
+@pytest.fixture(scope='module')
+def site():
+    with serve(Handler) as address: yield address
 
 @pytest.fixture(scope='module')
 def browser():
