@@ -10,7 +10,7 @@ import gzip,hashlib,io,json,os,re,stat,sys,time,zlib
 from contextlib import contextmanager,nullcontext,suppress
 from pathlib import Path
 from typing import Annotated,NamedTuple
-from urllib import request
+from urllib import error,request
 from fastcore import imports,script,xdg
 from filelock import FileLock,Timeout
 
@@ -196,6 +196,7 @@ def download(
                 for f,h in missing():
                     try: content = _fetch(s, f.name, h, progress)
                     except Exception as e: # it touches nothing but the source
+                        if isinstance(e, error.HTTPError): e.close() # a response, too
                         tried.append(f'  {_line(s)}: {f.name}: {_line(e)}')
                         break
                     with _write_whole(f) as out: out.write(content)
