@@ -143,7 +143,10 @@ def _fetch(source, name, sha256, progress=False):
     content,most,start,bar = bytearray(),_sizes[name] + 2**16,time.monotonic(),nullcontext()
     if web := _is_url(source):
         url = f'{str(source).rstrip("/")}/{name}'
-        f = request.build_opener(_Redirect).open(url, timeout=_timeout)
+        try: f = request.build_opener(_Redirect).open(url, timeout=_timeout)
+        except error.HTTPError as e: # a response, too
+            e.close()
+            raise
     else: f = _open_regular(Path(source).expanduser()/name)
     if show := progress and web and (imports.IN_NOTEBOOK or sys.stderr.isatty()):
         from tqdm import tqdm
@@ -196,7 +199,6 @@ def download(
                 for f,h in missing():
                     try: content = _fetch(s, f.name, h, progress)
                     except Exception as e: # it touches nothing but the source
-                        if isinstance(e, error.HTTPError): e.close() # a response, too
                         tried.append(f'  {_line(s)}: {f.name}: {_line(e)}')
                         break
                     with _write_whole(f) as out: out.write(content)
