@@ -263,6 +263,7 @@ class FashionMNIST(Dataset):
         vars(res).update(vars(self))
         return res
 
+# %% ../nbs/04_tensors.ipynb #5d9c1e7a
 class MNIST(FashionMNIST):
     "MNIST as torchvision has it: pairs (image, label), from `data` and `targets`"
     classes = [f'{i} - {s}' for i,s in enumerate(
