@@ -38,9 +38,9 @@ def _pictures(x, like=None):
     if x.shape[1:]!=like.shape[1:]: raise ValueError(
         f'expected shape (n, {str((*like.shape[1:],))[1:]}, found {(*x.shape,)}')
     if not (u8 or _to_floats(x).isfinite().all()): raise ValueError('a pixel is nan or inf')
-    floats = like if u8 else x
-    if u8==like.is_floating_point() and ((floats<0)|(floats>1)).any(): raise ValueError(
-        f'expected floats in 0..1 beside bytes, as bytes/255 are, found {floats.max():g}')
+    f = like if u8 else x
+    if u8==like.is_floating_point() and ((f<0)|(f>1)).any(): raise ValueError(
+        f'expected 0..1 beside bytes, as bytes/255 are, found {f.min():g} to {f.max():g}')
     return x
 
 def _labels(y, n):
@@ -48,8 +48,8 @@ def _labels(y, n):
     y = np.asarray(y.cpu() if isinstance(y, Tensor) else y)
     if y.dtype==object: y = np.array(y.tolist())
     if y.shape!=(n,): raise ValueError(f'expected {n} labels, found shape {y.shape}')
-    if y.dtype.kind=='f' and n:
-        raise ValueError('expected whole numbers or texts, found continuous classes')
+    if y.dtype.kind not in 'biuU' and n:
+        raise ValueError(f'expected whole numbers or texts, not continuous: {y.dtype}')
     return y if y.dtype.kind=='U' else y.astype(np.int64)
 
 # %% ../nbs/05_similarity.ipynb #687c0ec3
@@ -299,7 +299,7 @@ def most_wrong(
 )->Tensor: # Indices of wrong pictures, the worst first; perhaps fewer than asked for
     "Pictures whose right class in `d` is farthest behind the nearest class"
     gap = d.gather(1, y[:,None])[:,0] - d.amin(1)
-    return gap.argsort(descending=True, stable=True)[:min(n, int((gap>0).sum()))]
+    return gap.argsort(descending=True, stable=True)[:(gap>0).sum()][:n]
 
 # %% ../nbs/05_similarity.ipynb #530c9c0c
 def nearest_neighbors(
