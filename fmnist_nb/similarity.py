@@ -48,8 +48,8 @@ def _labels(y, n):
     y = np.asarray(y.cpu() if isinstance(y, Tensor) else y)
     if y.dtype==object: y = np.array(y.tolist())
     if y.shape!=(n,): raise ValueError(f'expected {n} labels, found shape {y.shape}')
-    if y.dtype.kind not in 'biuU' and n:
-        raise ValueError(f'expected whole numbers or texts, not continuous: {y.dtype}')
+    if y.dtype.kind not in 'biuU' and n: raise ValueError(
+        f'expected whole numbers or texts, not continuous classes; found {y.dtype}')
     return y if y.dtype.kind=='U' else y.astype(np.int64)
 
 # %% ../nbs/05_similarity.ipynb #687c0ec3
