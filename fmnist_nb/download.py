@@ -10,7 +10,7 @@ import gzip,hashlib,io,json,os,re,stat,sys,time,zlib
 from contextlib import contextmanager,nullcontext,suppress
 from pathlib import Path
 from typing import Annotated,NamedTuple
-from urllib import request
+from urllib import error,request
 from fastcore import imports,script,xdg
 from filelock import FileLock,Timeout
 
@@ -143,7 +143,10 @@ def _fetch(source, name, sha256, progress=False):
     content,most,start,bar = bytearray(),_sizes[name] + 2**16,time.monotonic(),nullcontext()
     if web := _is_url(source):
         url = f'{str(source).rstrip("/")}/{name}'
-        f = request.build_opener(_Redirect).open(url, timeout=_timeout)
+        try: f = request.build_opener(_Redirect).open(url, timeout=_timeout)
+        except error.HTTPError as e: # a response, too
+            e.close()
+            raise
     else: f = _open_regular(Path(source).expanduser()/name)
     if show := progress and web and (imports.IN_NOTEBOOK or sys.stderr.isatty()):
         from tqdm import tqdm

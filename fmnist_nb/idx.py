@@ -134,7 +134,7 @@ def write_idx(
 
 # %% ../nbs/01_idx.ipynb #7a1c0e52
 def _seconds(f):
-    "What a call of `f` takes, by as many as take about a millisecond together"
+    "Seconds that a call of `f` takes: the mean of as many as fill about a millisecond"
     time.sleep(1e-3) # on a busy machine, whoever comes back from a pause gets a whole turn
     t = timeit.timeit(f, number=1)
     n = math.ceil(1e-3/max(t, 1e-7))

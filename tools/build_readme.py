@@ -28,8 +28,8 @@ def _output(o, d, files):
 
 def readme(nb):
     "README text for notebook `nb`, and the pictures that it shows"
-    tests = f'{home().partition("@")[0]}/actions/workflows/test.yml'
-    parts,files = ['<!-- made from nbs/index.ipynb by tools/build_readme.py -->', f'[![tests]({tests}/badge.svg)]({tests}?query=is%3Asuccess)'], {}
+    tests,site = address('{git_url}/actions/workflows/test.yml'),address('{doc_host}{doc_baseurl}/')
+    parts,files = ['<!-- made from nbs/index.ipynb by tools/build_readme.py -->', f'[![tests]({tests}/badge.svg)]({tests}?query=is%3Asuccess) **[Read it on its site]({site})**'], {}
     for c in nb['cells']:
         src = ''.join(c['source'])
         if c['cell_type'] == 'markdown':
@@ -42,11 +42,11 @@ def readme(nb):
             parts += [_output(o, d, files) for o in c['outputs']]
     return '\n\n'.join(parts) + '\n', files
 
-def home():
-    "Where pip finds the code: settings.ini is the only place that knows"
+def address(form):
+    "`form` with the settings in it: settings.ini is the only place that knows where the code and the site are at home"
     ini = ConfigParser(delimiters=['='])
     ini.read(root/'settings.ini', encoding='utf-8')
-    return '{git_url}@{branch}'.format(**ini['DEFAULT'])
+    return form.format(**ini['DEFAULT'])
 
 def reading(path, library=False):
     "Minutes for a half of the chapter at `path`, at 200 words or 30 lines of code in a minute, and its number of exercises"
@@ -71,7 +71,7 @@ def main(
     files[root/'README.md'] = md.encode()
     for p in (root/'nbs').glob('[!_]*.ipynb'):
         src = text if p==index else p.read_text(encoding='utf-8')
-        files[p] = re.sub(r'(%pip install -q .*?git\+)[^"\\\s]*', r'\1' + home(), src).encode()
+        files[p] = re.sub(r'(%pip install -q .*?git\+)[^"\\\s]*', r'\1' + address('{git_url}@{branch}'), src).encode()
     old = [p for p in images.glob('readme-*.png') if p not in files]
     stale = [p for p,b in files.items() if not p.exists() or p.read_bytes()!=b] + old
     if check: sys.exit(f'stale: {", ".join(p.relative_to(root).as_posix() for p in stale)}' if stale else 0)
