@@ -9,7 +9,7 @@ ini.read(here/'settings.ini', encoding='utf-8')
 cfg = ini['DEFAULT']
 
 statuses = {'1': 'Planning', '2': 'Pre-Alpha', '3': 'Alpha', '4': 'Beta', '5': 'Production/Stable'}
-pythons = [f'3.{i}' for i in range(int(cfg['min_python'].split('.')[1]), 14)]
+pythons = [f'3.{i}' for i in range(int(cfg['min_python'].split('.')[1]), 15)]
 
 setup(
     name=cfg['lib_name'], version=cfg['version'], license='Apache-2.0',

@@ -67,7 +67,7 @@ class WichmannHill(Random):
                     k:int, # How many bits
                    )->int: # A whole number of 0 up to, not including, two to the power k
         "`k` random bits, 16 from each draw; `ValueError` if `k` is negative"
-        if index(k) < 0: raise ValueError(f'number of bits must be 0 or more; got {k}')
+        if (k := index(k)) < 0: raise ValueError(f'`k` must be 0 or more; got {k}')
         n = -(-k//16)
         bits = b''.join(int(self.random()*65536).to_bytes(2, 'big') for _ in range(n))
         return int.from_bytes(bits, 'big') >> (16*n-k)
@@ -282,12 +282,12 @@ def advance(self:WichmannHill,
             n:int, # How many draws to skip; a negative n goes back
            )->WichmannHill: # The generator itself
     "Go `n` draws forward in place, in O(log n); what `gauss` had put aside is dropped"
-    n = index(n)
+    n,self.gauss_next = index(n),None
     wheels = zip(self._state, MULTIPLIERS, MODULI)
     self._state = tuple(v*pow(g, n, p) % p for v,g,p in wheels)
-    self.gauss_next = None
     if self._length==PERIOD: self._take(n)
-    else: self._left = self._left-n if 0 <= self._left-n <= self._length else 0
+    elif 0 <= self._left-n <= self._length: self._left -= n
+    else: self._left = self._length = 0 # outside, for good
     return self
 
 # %% ../nbs/06_rng_profiling.ipynb #615c3f59

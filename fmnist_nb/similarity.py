@@ -38,9 +38,9 @@ def _pictures(x, like=None):
     if x.shape[1:]!=like.shape[1:]: raise ValueError(
         f'expected shape (n, {str((*like.shape[1:],))[1:]}, found {(*x.shape,)}')
     if not (u8 or _to_floats(x).isfinite().all()): raise ValueError('a pixel is nan or inf')
-    floats = like if u8 else x
-    if u8==like.is_floating_point() and ((floats<0)|(floats>1)).any(): raise ValueError(
-        f'expected floats in 0..1 beside bytes, as bytes/255 are, found {floats.max():g}')
+    f = like if u8 else x
+    if u8==like.is_floating_point() and ((f<0)|(f>1)).any(): raise ValueError(
+        f'expected 0..1 beside bytes, as bytes/255 are, found {f.min():g} to {f.max():g}')
     return x
 
 def _labels(y, n):
@@ -48,8 +48,8 @@ def _labels(y, n):
     y = np.asarray(y.cpu() if isinstance(y, Tensor) else y)
     if y.dtype==object: y = np.array(y.tolist())
     if y.shape!=(n,): raise ValueError(f'expected {n} labels, found shape {y.shape}')
-    if y.dtype.kind=='f' and n:
-        raise ValueError('expected whole numbers or texts, found continuous classes')
+    if y.dtype.kind not in 'biuU' and n: raise ValueError(
+        f'expected whole numbers or texts, not continuous classes; found {y.dtype}')
     return y if y.dtype.kind=='U' else y.astype(np.int64)
 
 # %% ../nbs/05_similarity.ipynb #687c0ec3
@@ -74,12 +74,12 @@ def _widest_float(device): # Apple's GPUs have no float64
 def _summary(x, y, size=2048):
     "Classes (an array), counts, sums `(k,...)`, in grey levels, of `x`; on the CPU"
     if not len(y := _labels(y, len(x))): raise ValueError('expected at least one picture')
-    classes,i,counts = np.unique(y, return_inverse=True, return_counts=True)
+    classes,i,n = np.unique(y, return_inverse=True, return_counts=True)
     dtype = torch.float32 if x.dtype==torch.uint8 else _widest_float(x.device)
-    sums = torch.zeros(len(classes), *x.shape[1:], dtype=torch.float64)
+    sums = torch.zeros(len(classes), *x.shape[1:], dtype=torch.float64, device='cpu')
     for xb,ib in zip(x.split(size), torch.from_numpy(i).to(x.device).split(size)):
         sums += xb.new_zeros(sums.shape, dtype=dtype).index_add_(0, ib, xb.to(dtype)).cpu()
-    return classes, torch.tensor(counts), sums.long() if x.dtype==torch.uint8 else sums*255
+    return classes, torch.from_numpy(n), sums.long() if x.dtype==torch.uint8 else sums*255
 
 def _means(counts, sums):
     "Mean pictures as float32; nan for a class without pictures"
@@ -200,7 +200,7 @@ def predict(self:NearestMean,
     x:Tensor, # Pictures (n,28,28) of the shape learned; a tensor on any device, or an array
 )->Tensor: # Labels (n,), int64; a NumPy array if the pictures were one, or labels are texts
     "Label of the nearest mean; the smaller one of a tie. `ValueError` before `fit`"
-    i = torch.as_tensor(self.distances(x)).argmin(1)
+    i = _to_tensor(self.distances(x)).argmin(1)
     res = self.classes_[i.cpu().numpy()]
     return res if res.dtype.kind=='U' else _as_given(torch.from_numpy(res).to(i.device), x)
 
@@ -299,7 +299,7 @@ def most_wrong(
 )->Tensor: # Indices of wrong pictures, the worst first; perhaps fewer than asked for
     "Pictures whose right class in `d` is farthest behind the nearest class"
     gap = d.gather(1, y[:,None])[:,0] - d.amin(1)
-    return gap.argsort(descending=True, stable=True)[:min(n, int((gap>0).sum()))]
+    return gap.argsort(descending=True, stable=True)[:(gap>0).sum()][:n]
 
 # %% ../nbs/05_similarity.ipynb #530c9c0c
 def nearest_neighbors(
@@ -339,7 +339,7 @@ def duplicates(
     y = (y.flip(-1) if mirrored else y).cpu().numpy()+0
     pairs = [(first.get(o.tobytes(), none), j) for j,o in enumerate(y)]
     pairs = [(i,j) for i,j in pairs if i<(j if other is None else none)]
-    return torch.tensor(pairs, dtype=torch.int64).view(-1,2)
+    return torch.tensor(pairs, dtype=torch.int64, device='cpu').view(-1,2)
 
 # %% ../nbs/05_similarity.ipynb #56d6eaa1
 def split(
@@ -348,11 +348,11 @@ def split(
     folds:int=6, # How many parts each class is dealt to
 )->tuple[Tensor,Tensor]: # Indices to learn from and to tune on, int64, ascending
     "The same stratified split on every machine. `ValueError` if a class has too few for it"
-    y = torch.as_tensor(y).cpu()
+    y = _to_tensor(y).cpu()
     if not (fewest := y.unique(return_counts=True)[1].min())>=folds>fold>=0:
         raise ValueError(f'expected 0 <= fold < folds <= {fewest}, found {fold=}, {folds=}')
     lots = sorted(range(len(y)), key=lambda i: hashlib.sha256(str(i).encode()).digest())
-    lots,mine = torch.tensor(lots),torch.zeros(len(y), dtype=torch.bool)
+    lots,mine = torch.tensor(lots, device='cpu'),torch.zeros_like(y, dtype=torch.bool)
     for c in y.unique(): mine[lots[y[lots]==c][fold::folds]] = True
     return (~mine).nonzero()[:,0], mine.nonzero()[:,0]
 
@@ -388,7 +388,7 @@ def prototypes(
     g,refs,classes = torch.Generator().manual_seed(seed),[],y.unique()
     for xc in (x[y==c] for c in classes):
         if not 1<=per_class<=len(xc): raise ValueError(f'1 to {len(xc)}, not {per_class=}')
-        some = torch.randperm(len(xc), generator=g)[:per_class].to(x.device)
+        some = torch.randperm(len(xc), generator=g, device='cpu')[:per_class].to(x.device)
         refs.append(kmeans(xc, xc[some], steps)[0])
     return torch.cat(refs), classes.repeat_interleave(per_class)
 
@@ -409,7 +409,7 @@ def _draw_pair(figure, names, means, pictures, distances, norm, n):
         part.suptitle(words + ('; the worst' if count>n else ''), fontsize=10.5)
         axs = part.subplots(1, n, squeeze=False)[0]
         for ax in axs: ax.axis('off')
-        for o,j in zip(axs, most_wrong(d, torch.full((len(x),), i), n)):
+        for o,j in zip(axs, most_wrong(d, torch.full((len(x),), i, device='cpu'), n)):
             show_image(x[j], f'own {d[j,i]:.3f}\nother {d[j,1-i]:.3f}', o).title.set_size(9)
     return fig
 

@@ -262,6 +262,12 @@ def test_folds(open_page, site):
     page.evaluate('dispatchEvent(new Event("beforeprint"))')
     assert page.evaluate(closed)==0
 
+def test_answers_are_folded(open_page, site):
+    "What a solution prints is in its fold: below it, the answer would be seen before the exercise is read"
+    page = open_page(path='/similarity.html')
+    folds,out = 'details:is([id^=solution], [id^=warm-up])','.cell-output'
+    assert page.locator(f'{folds} {out}').count()>3 and not page.locator(f'{folds} ~ {out}').count()
+
 def test_folds_found_and_printed(open_page, browser, site):
     "A fold with the words that a reader looks for opens by itself; on paper all folds are open, with a script and without"
     page,closed = open_page(path='/matrix.html'),'article details:not([open])'

@@ -6,7 +6,6 @@ Three steps. `prepare`: nbdev processes the notebooks into `_proc`, and the API 
 import ast, copy, functools, re, shutil, subprocess, sys, textwrap, time, warnings
 from contextlib import redirect_stdout
 from pathlib import Path
-
 from execnb.nbio import mk_cell, read_nb, write_nb
 from fastcore.basics import AttrDict, first
 from fastcore.script import call_parse
@@ -14,7 +13,6 @@ from nbdev.config import get_config
 from nbdev.doclinks import NbdevLookup, patch_name
 from nbdev.processors import FilterDefaults
 from nbdev.quarto import refresh_quarto_yml
-
 from site_pages import finish
 
 cfg = get_config()

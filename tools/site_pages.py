@@ -61,7 +61,9 @@ def _code(page):
         if o.summary.get_text()=='Exported source':
             o.summary.decompose()
             o.name, o.attrs = 'div', {'class': 'source'}
-        elif re.match('Solution|Warm-up', o.summary.get_text()): o['id'] = re.sub(r'\W+', '-', o.summary.get_text().lower()).strip('-')
+        elif re.match('Solution|Warm-up', o.summary.get_text()):
+            o['id'] = re.sub(r'\W+', '-', o.summary.get_text().lower()).strip('-')
+            o.extend(o.find_next_siblings(class_='cell-output')) # an answer is not seen before it is asked for
     for o in page.main.select('.cell-output > pre'): # long sentences wrap; what stands in columns scrolls
         if not re.search(r'\S {2,}\S|[|─]', o.get_text()): o['class'] = 'wraps'
     codes = [c.get_text() for c in page.main.select('div.cell code.sourceCode')]
