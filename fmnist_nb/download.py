@@ -165,7 +165,8 @@ def _fetch(source, name, sha256, progress=False):
 # %% ../nbs/00_download.ipynb #c99fa375
 def _line(o):
     "`o` in 200 printable characters at most, without the secrets of URLs"
-    text = re.sub(r'\?\S*', '?…', repr(str(o) or type(o).__name__)[1:-1])
+    plain = ''.join(c if c.isprintable() else repr(c)[1:-1] for c in str(o))
+    text = re.sub(r'\?\S*', '?…', plain or type(o).__name__)
     return re.sub(r'(?<!\S)(https?://)?\S*@', r'\1…@', text)[:200]
 
 def _in_place(path, sha256):

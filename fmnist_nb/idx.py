@@ -96,6 +96,7 @@ def _to_array(values, typecode):
     try: view = memoryview(values)
     except TypeError: own = None
     else: values, own = view.tobytes(), view.format
+    if own=='l' and view.itemsize==4: own = 'i' # NumPy's int32 on Windows
     typecode, known = typecode or own or 'B', ' '.join(_types.values())
     if typecode not in _types.values(): raise ValueError(
         f'expected one of the types {known}, found {typecode!r}: choose with typecode=')
@@ -127,7 +128,7 @@ def write_idx(
     data, target = b''.join((dims, items)), Path(path).resolve() # a link stays a link
     if Path(path).suffix.lower()=='.gz': data = gzip.compress(data, 6, mtime=0)
     with _write_whole(target) as f:
-        if target.exists() and hasattr(os, 'fchmod'): # the rights stay, too
+        if target.exists() and os.name=='posix': # the rights stay, too
             os.fchmod(f.fileno(), target.stat().st_mode & 0o777)
         f.write(data)
     return Path(path)

@@ -4,8 +4,9 @@ The server, a real one on 127.0.0.1, misbehaves as its URL tells it to: `http://
 `/<fault>-<n>/<file>` for the n-th file only. The data set is called `tiny`. As a script this file does the works at
 its end: orders come as lines of JSON, what was found goes back the same way.
 """
-import ctypes, gzip, hashlib, json, os, random, re, resource, shutil, signal, socket, struct, sys, threading, time
+import ctypes, gzip, hashlib, json, os, random, re, shutil, signal, socket, struct, sys, threading, time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -113,7 +114,7 @@ faults = dict(
     to_data          = (lambda c,n: redirect(c, 'data:;base64,eA=='), 'HTTP Error 302: .*is not allowed'),
     to_nowhere       = (lambda c,n: reply(c, status='302 Found'), 'HTTP Error 302: Found'),
     to_nonsense      = (lambda c,n: redirect(c, 'http://[:::'), 'IPv6'),
-    to_far_port      = (lambda c,n: redirect(c, f'http://127.0.0.1:{10**20}/{n}'), 'too large|not supported'),
+    to_far_port      = (lambda c,n: redirect(c, f'http://127.0.0.1:{10**20}/{n}'), 'too large|not supported|getaddrinfo'),
     to_promise       = (lambda c,n: redirect(c, f'/to_promise/{n}', length=2**50), 'HTTP Error 302: .*infinite loop'),
     to_huge_chunk    = (lambda c,n: reply(c, b'ffffffffffff\r\n', '302 Found', Location='/x', **chunked),
                         'HTTP Error 404|infinite loop|IncompleteRead'),
@@ -182,7 +183,7 @@ class Server:
             except OSError: pass # the other side hung up
     def close(self):
         self.stop.set()
-        self.sock.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError): self.sock.shutdown(socket.SHUT_RDWR) # Windows does without
         self.sock.close()
         for t in [self.thread, *self.threads]:
             t.join(10)
@@ -363,6 +364,7 @@ def together(dest, what, n):
 
 def no_room(dest, what, size):
     "As on a full disk: no file may be longer than `size` bytes"
+    import resource # Windows has none
     f,stage,again = job(what, dest)
     stage()
     def limited():

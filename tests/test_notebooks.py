@@ -257,7 +257,7 @@ def globals_used(c):
 def test_module_has_the_names_it_uses(module):
     "In a notebook, a cell that is not exported may have imported what an exported one uses"
     m = importlib.import_module(f'fmnist_nb.{module}')
-    used = set(globals_used(compile(Path(m.__file__).read_text(), m.__file__, 'exec')))
+    used = set(globals_used(compile(Path(m.__file__).read_text(encoding='utf-8'), m.__file__, 'exec')))
     assert len(used) > 5 and used <= {*vars(m), *dir(builtins)}
 
 def documented():
