@@ -16,7 +16,7 @@ long_ago = 1504177071 # when the pictures were published, in seconds since 1970
 
 absent = dict(numpy='NumPy', torch='PyTorch', tensors='PyTorch', similarity='PyTorch', subprocess='a second process')
 absent_methods = dict(fork='a second process', rand='NumPy', randn='NumPy') | dict.fromkeys(
-    'Rectangle add_patch annotate axhline bar barh hist loglog plot scatter text vlines'.split(), 'matplotlib')
+    'Rectangle add_patch annotate axhline bar barh hist loglog plot scatter text vlines'.split(), "matplotlib's lines and marks")
 
 def _needs(node, lacking):
     "What the code of `node` needs and a browser has not, or None"
