@@ -268,8 +268,7 @@ class MNIST(FashionMNIST):
     "MNIST as torchvision has it: pairs (image, label), from `data` and `targets`"
     classes = [f'{i} - {s}' for i,s in enumerate(
         'zero one two three four five six seven eight nine'.split())]
-    mirrors = _mirrors['mnist']
-    resources = list(DATASETS['mnist'].items())
+    mirrors,resources = _mirrors['mnist'],list(DATASETS['mnist'].items())
     _dataset = 'mnist'
 
 # %% ../nbs/04_tensors.ipynb #d093ab13
